@@ -1,0 +1,68 @@
+import { LAYOUTS } from './metric-table.ts'
+import type { Owner } from './metrics.ts'
+
+/** The cells of everything that is counted, by owner and name; the router has one block, named ''. */
+export type Blocks = Readonly<Record<Owner, Map<string, Float64Array>>>
+
+/**
+ * What one process counted, as plain data that can go to another one, also as JSON.
+ * Valid between processes that run the same version of the table.
+ */
+export interface CounterDump {
+  /** Cells per block, which differ when the table does. */
+  readonly layout: readonly number[]
+  /** Only the cells that hold something: index and value in turn. */
+  readonly blocks: readonly (readonly [owner: Owner, name: string, cells: readonly number[]])[]
+}
+
+const OWNERS: readonly Owner[] = ['router', 'app', 'listener']
+const LAYOUT = OWNERS.map((owner) => LAYOUTS[owner].size)
+
+export function emptyBlocks(): Blocks {
+  return { router: new Map(), app: new Map(), listener: new Map() }
+}
+
+export function dumpBlocks(blocks: Blocks): CounterDump {
+  return {
+    layout: LAYOUT,
+    blocks: OWNERS.flatMap((owner) =>
+      [...blocks[owner]].map(([name, block]) => [owner, name, LAYOUTS[owner].usedCells(block)] as const),
+    ),
+  }
+}
+
+/** Throws a TypeError when a dump is of another version of the table. */
+export function blocksOf(dumps: Iterable<CounterDump>): Blocks {
+  const sum = emptyBlocks()
+  for (const dump of dumps) {
+    if (dump.layout.length !== LAYOUT.length || dump.layout.some((size, index) => size !== LAYOUT[index])) {
+      throw new TypeError(`counters of another version: blocks of ${dump.layout} cells instead of ${LAYOUT}`)
+    }
+    for (const [owner, name, cells] of dump.blocks) {
+      let block = sum[owner].get(name)
+      if (block === undefined) {
+        block = LAYOUTS[owner].newBlock()
+        sum[owner].set(name, block)
+      }
+      LAYOUTS[owner].merge(block, cells)
+    }
+  }
+  return sum
+}
+
+/**
+ * Adds up what several processes counted. Counters and histograms are summed; a gauge as its row in the table says.
+ * Throws a TypeError when a dump is of another version of the table.
+ */
+export function mergeCounters(dumps: Iterable<CounterDump>): CounterDump {
+  return dumpBlocks(blocksOf(dumps))
+}
+
+/** What stays of a process that has ended: what it counted, not what it held. So the sums of its successors never fall. */
+export function retireCounters(dump: CounterDump): CounterDump {
+  const blocks = blocksOf([dump])
+  for (const owner of OWNERS) {
+    for (const block of blocks[owner].values()) LAYOUTS[owner].clearGauges(block)
+  }
+  return dumpBlocks(blocks)
+}
