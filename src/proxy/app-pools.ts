@@ -1,0 +1,65 @@
+import type { App, CompiledSnapshot } from '../model/compiled-snapshot.ts'
+import type { Limits, RouterTimeouts } from '../model/snapshot.ts'
+import { AppPool, type PoolSettings } from './balance.ts'
+import type { DynoState } from './dyno-state.ts'
+import type { TimerWheel } from './timer-wheel.ts'
+
+/** The pool of every app in this worker. */
+export class AppPools {
+  readonly #pools = new Map<string, AppPool>()
+  readonly #settings: PoolSettings
+
+  constructor(options: {
+    readonly wheel: TimerWheel
+    readonly timeouts: RouterTimeouts
+    readonly limits: Limits
+    /** The router's own zone; '' none. */
+    readonly zone?: string
+    readonly random?: () => number
+    readonly onDrained?: (dyno: DynoState) => void
+  }) {
+    this.#settings = {
+      wheel: options.wheel,
+      random: options.random ?? Math.random,
+      zone: options.zone ?? '',
+      onDrained: options.onDrained ?? (() => {}),
+      ...settingsOf(options.timeouts, options.limits),
+    }
+  }
+
+  /** Pools follow the snapshot; an app that is the same object as before costs one comparison. */
+  apply(snapshot: CompiledSnapshot): void {
+    Object.assign(this.#settings, settingsOf(snapshot.data.timeouts, snapshot.data.limits))
+    for (const app of snapshot.apps.values()) {
+      const pool = this.#pools.get(app.name)
+      if (pool === undefined) this.#pools.set(app.name, new AppPool(app, this.#settings))
+      else if (pool.app !== app) pool.apply(app)
+    }
+    for (const [name, pool] of this.#pools) {
+      if (snapshot.apps.has(name)) continue
+      this.#pools.delete(name)
+      pool.retire()
+    }
+  }
+
+  /** Throws for an app that no snapshot has had: apps are looked up in a snapshot first. */
+  of(app: App): AppPool {
+    const pool = this.#pools.get(app.name)
+    if (pool === undefined) throw new Error(`no pool for app ${app.name}`)
+    return pool
+  }
+
+  /** For metrics and for what a worker reports; pools of apps that are gone are not among them. */
+  values(): Iterable<AppPool> {
+    return this.#pools.values()
+  }
+}
+
+function settingsOf(timeouts: RouterTimeouts, limits: Limits) {
+  return {
+    quarantineMs: timeouts.quarantineMs,
+    bootWaitMs: timeouts.bootWaitMs,
+    connectAttempts: limits.connectAttempts,
+    retryBudgetPercent: limits.retryBudgetPercent,
+  }
+}
