@@ -1,26 +1,22 @@
-import { type DestinationStream, type Logger, pino } from 'pino'
-import pretty from 'pino-pretty'
+import { type Logger, pino } from 'pino'
+import { prettyFactory } from 'pino-pretty'
+import { createLogSink } from './log-sink.ts'
 
 export type { Logger } from 'pino'
 
 export interface LoggerOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
-  /** For people: the default on a terminal. */
+  /** For people rather than programs: the default when standard error is a terminal. */
   readonly pretty?: boolean
   /** Default: standard error, since standard output belongs to the access log. */
-  readonly destination?: DestinationStream
+  readonly destination?: { write(line: string): void }
 }
 
-/** The application's log: what the router does and what went wrong, one JSON object per line unless a person reads it. */
-export function createLogger({ level, pretty: forPeople = process.stderr.isTTY, destination }: LoggerOptions): Logger {
-  const stream = forPeople
-    ? pretty({
-        destination: destination ?? 2,
-        sync: true,
-        colorize: true,
-        translateTime: 'SYS:HH:MM:ss.l',
-        ignore: 'pid,hostname',
-      })
-    : (destination ?? pino.destination({ fd: 2, sync: true }))
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream)
+/** The log of the router itself: what it does and what went wrong, one JSON object per line, or a line for people. */
+export function createLogger({ level, pretty = process.stderr.isTTY, destination }: LoggerOptions): Logger {
+  const sink = destination ?? createLogSink('stderr')
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+  if (!pretty) return pino(options, sink)
+  const forPeople = prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l' })
+  return pino(options, { write: (line) => sink.write(forPeople(line)) })
 }

@@ -1,0 +1,151 @@
+import { fstatSync, openSync, writeSync } from 'node:fs'
+import sonicBoom from 'sonic-boom'
+
+/** Where chunks of log lines go, one at a time. */
+export interface LogDestination {
+  /** `done(null)` once the kernel has the chunk; `done(error)` when nothing can be written here any more. */
+  write(chunk: Buffer, done: Done): void
+  /** Writes at once and waits for it: for the very end of the process. May throw. */
+  writeSync(chunk: Buffer): void
+  /** Opens the file anew, after it was moved away. Throws when that fails; then the open one stays in use. */
+  reopen(): void
+  /** Lets go. What is being written may be lost. */
+  destroy(): void
+}
+export type Done = (error: Error | null) => void
+
+/** `onTrouble`: the destination cannot be written now, but is tried again. Throws when a file cannot be opened. */
+export function openDestination(target: string, onTrouble: (error: Error) => void): LogDestination {
+  if (target !== 'stdout' && target !== 'stderr') return new FileDestination(target, onTrouble)
+  const fd = target === 'stdout' ? 1 : 2
+  const stats = fstatSync(fd)
+  if (stats.isFIFO() || stats.isSocket()) return new StreamDestination(process[target], fd)
+  return new FileDestination(fd, onTrouble)
+}
+
+/**
+ * Pipes and sockets. Node writes them without blocking and hears when there is room again. (The thread pool cannot: a thread
+ * that waits for a reader holds up even the exit of the process.)
+ */
+class StreamDestination implements LogDestination {
+  readonly #stream: NodeJS.WriteStream
+  readonly #fd: number
+
+  constructor(stream: NodeJS.WriteStream, fd: number) {
+    this.#stream = stream
+    this.#fd = fd
+    // The callback of the write tells of EPIPE too; without a listener the event would end the process.
+    if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore)
+  }
+
+  write(chunk: Buffer, done: Done): void {
+    this.#stream.write(chunk, (error) => done(error ?? null))
+  }
+
+  writeSync(chunk: Buffer): void {
+    writeSync(this.#fd, chunk)
+  }
+
+  reopen(): void {}
+
+  destroy(): void {}
+}
+
+function ignore(): void {}
+
+/** A file that could not be written is tried again: the disk may have room by then. */
+const RETRY_MS = 1000
+
+/** Files and terminals, by SonicBoom: the thread pool writes, since the kernel does not say when a file is ready. */
+class FileDestination implements LogDestination {
+  /** '' for a descriptor that somebody else opened. */
+  readonly #path: string
+  readonly #onTrouble: (error: Error) => void
+  #fd: number
+  #sonic: sonicBoom.SonicBoom
+  /** What SonicBoom is writing. */
+  #chunk: Buffer | null = null
+  #done: Done | null = null
+  #retry: NodeJS.Timeout | null = null
+  #reopenAfterWrite = false
+
+  constructor(target: string | number, onTrouble: (error: Error) => void) {
+    this.#path = typeof target === 'string' ? target : ''
+    this.#onTrouble = onTrouble
+    this.#fd = typeof target === 'string' ? openLog(target) : target
+    this.#sonic = this.#start()
+  }
+
+  write(chunk: Buffer, done: Done): void {
+    this.#chunk = chunk
+    this.#done = done
+    this.#put(chunk)
+  }
+
+  writeSync(chunk: Buffer): void {
+    writeSync(this.#fd, chunk)
+  }
+
+  reopen(): void {
+    if (this.#path === '') return
+    if (this.#chunk !== null && this.#retry === null) {
+      this.#reopenAfterWrite = true
+      return
+    }
+    const fd = openLog(this.#path)
+    this.#sonic.destroy()
+    this.#stopRetrying()
+    this.#fd = fd
+    this.#sonic = this.#start()
+    // What could not be written to the old file goes to the new one, whole.
+    if (this.#chunk !== null) this.#put(this.#chunk)
+  }
+
+  destroy(): void {
+    this.#stopRetrying()
+    this.#done = null
+    this.#sonic.destroy()
+  }
+
+  #start(): sonicBoom.SonicBoom {
+    const sonic = new sonicBoom.SonicBoom({ fd: this.#fd, contentMode: 'buffer' })
+    sonic.on('drain', () => this.#written())
+    sonic.on('error', (error: Error) => {
+      if (sonic !== this.#sonic || this.#chunk === null) return
+      if (this.#retry === null) this.#onTrouble(error)
+      // SonicBoom keeps what it could not write, and goes on with it when it is flushed.
+      this.#retry = setTimeout(() => sonic.flush(), RETRY_MS)
+    })
+    return sonic
+  }
+
+  #put(chunk: Buffer): void {
+    this.#sonic.write(chunk as unknown as string) // Its types know the other content mode only.
+  }
+
+  #written(): void {
+    const done = this.#done
+    this.#chunk = null
+    this.#done = null
+    this.#stopRetrying()
+    if (this.#reopenAfterWrite) {
+      this.#reopenAfterWrite = false
+      try {
+        this.reopen()
+      } catch (error) {
+        this.#onTrouble(error as Error)
+      }
+    }
+    done?.(null)
+  }
+
+  #stopRetrying(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry)
+    this.#retry = null
+  }
+}
+
+/** The log names clients: not for everyone on the machine. */
+function openLog(path: string): number {
+  return openSync(path, 'a', 0o640)
+}
