@@ -5,7 +5,7 @@
  */
 export class IpAddress {
   readonly family: 4 | 6
-  /** Unsigned 32-bit words, most significant first. IPv4 has only the first. */
+  /** Signed 32-bit words (V8 keeps them unboxed, unlike unsigned ones), most significant first. IPv4 has only the first. */
   readonly w0: number
   readonly w1: number
   readonly w2: number
@@ -15,10 +15,10 @@ export class IpAddress {
 
   constructor(family: 4 | 6, w0: number, w1: number, w2: number, w3: number) {
     this.family = family
-    this.w0 = w0
-    this.w1 = w1
-    this.w2 = w2
-    this.w3 = w3
+    this.w0 = w0 | 0
+    this.w1 = w1 | 0
+    this.w2 = w2 | 0
+    this.w3 = w3 | 0
     this.text = family === 4 ? formatV4(w0) : formatV6(w0, w1, w2, w3)
   }
 }
@@ -117,11 +117,11 @@ function networkOf(address: IpAddress, prefix: number): IpAddress {
 function keepBits(value: number, bits: number): number {
   if (bits >= 32) return value
   // JavaScript shifts by bits mod 32: a shift by 32 would keep everything.
-  return bits <= 0 ? 0 : (value & (-1 << (32 - bits))) >>> 0
+  return bits <= 0 ? 0 : value & (-1 << (32 - bits))
 }
 
 function word(group: number): number {
-  return ((groups[group]! << 16) | groups[group + 1]!) >>> 0
+  return (groups[group]! << 16) | groups[group + 1]!
 }
 
 /** The address as an unsigned 32-bit number, or -1. */

@@ -1,4 +1,5 @@
 import type { Cidr, IpAddress } from './address.ts'
+import { type RangePoint, RangeSearch } from './range-search.ts'
 
 /** One range of a set. Its place in the list that the set is built from is the value that a lookup gives. */
 export interface CidrRule {
@@ -8,73 +9,31 @@ export interface CidrRule {
 }
 
 /**
- * Which rule decides about an address. Built once, never changed. CIDRs nest or are disjoint, so the rules flatten to a list of points
- * where the deciding rule changes: a lookup is one binary search over numbers, without allocation.
+ * Which rule decides about an address. Built once, never changed. CIDRs nest or are disjoint, so the rules flatten to a sorted list of points
+ * where the deciding rule changes, and a lookup is one search over numbers, without allocation. IPv4 and IPv6 are worlds apart: `::/0` holds no
+ * IPv4 address.
  */
 export class CidrSet {
-  /** Nothing is in it. */
-  readonly empty: boolean
-  readonly #v4Starts: Uint32Array
-  readonly #v4Rules: Int32Array
-  /** Four words per point. */
-  readonly #v6Starts: Uint32Array
-  readonly #v6Rules: Int32Array
+  readonly #v4: RangeSearch
+  readonly #v6: RangeSearch
 
   constructor(rules: readonly CidrRule[]) {
-    this.empty = rules.length === 0
-    const v4 = flatten(rules, 4)
-    this.#v4Starts = Uint32Array.from(v4, (point) => Number(point.start))
-    this.#v4Rules = Int32Array.from(v4, (point) => point.rule)
-    const v6 = flatten(rules, 6)
-    this.#v6Starts = Uint32Array.from(v6.flatMap((point) => words(point.start)))
-    this.#v6Rules = Int32Array.from(v6, (point) => point.rule)
+    this.#v4 = new RangeSearch(flatten(rules, 4), 32, -1)
+    this.#v6 = new RangeSearch(flatten(rules, 6), 128, -1)
   }
 
-  /** Index of the rule that decides: the most specific deny, else the most specific other, the first listed of equals; -1 when none matches. */
+  /**
+   * Index of the rule that decides: the most specific deny, else the most specific of the others; of equals the first listed. -1 when none
+   * matches.
+   */
   find(address: IpAddress): number {
-    return address.family === 4
-      ? this.#findV4(address.w0)
-      : this.#findV6(address.w0, address.w1, address.w2, address.w3)
+    const search = address.family === 4 ? this.#v4 : this.#v6
+    return search.find(address.w0, address.w1, address.w2, address.w3)
   }
 
   has(address: IpAddress): boolean {
     return this.find(address) !== -1
   }
-
-  #findV4(value: number): number {
-    const starts = this.#v4Starts
-    let low = 0
-    let high = starts.length
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1
-      if (starts[middle]! <= value) low = middle
-      else high = middle
-    }
-    return this.#v4Rules[low]!
-  }
-
-  #findV6(w0: number, w1: number, w2: number, w3: number): number {
-    const starts = this.#v6Starts
-    let low = 0
-    let high = starts.length >>> 2
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1
-      const at = middle << 2
-      let difference = starts[at]! - w0
-      if (difference === 0) difference = starts[at + 1]! - w1
-      if (difference === 0) difference = starts[at + 2]! - w2
-      if (difference === 0) difference = starts[at + 3]! - w3
-      if (difference <= 0) low = middle
-      else high = middle
-    }
-    return this.#v6Rules[low]!
-  }
-}
-
-/** From here on (up to the next point) this rule decides. */
-interface Point {
-  readonly start: bigint
-  readonly rule: number
 }
 
 interface OpenRange {
@@ -83,8 +42,8 @@ interface OpenRange {
   readonly rule: number
 }
 
-/** Sorted points, the first at address zero, no two neighbours with the same rule. */
-function flatten(rules: readonly CidrRule[], family: 4 | 6): Point[] {
+/** Points where the deciding rule changes, sorted, no two neighbours with the same rule; below the first none decides. */
+function flatten(rules: readonly CidrRule[], family: 4 | 6): RangePoint[] {
   const bits = family === 4 ? 32 : 128
   const ranges = rules
     .map((rule, index) => ({ rule, index, start: numberOf(rule.cidr.network) }))
@@ -95,10 +54,10 @@ function flatten(rules: readonly CidrRule[], family: 4 | 6): Point[] {
       return a.rule.cidr.prefix - b.rule.cidr.prefix || b.index - a.index
     })
 
-  const points: Point[] = []
+  const points: RangePoint[] = []
   const add = (start: bigint, rule: number) => {
     if (points.at(-1)?.start === start) points.pop()
-    if (points.at(-1)?.rule !== rule) points.push({ start, rule })
+    if ((points.at(-1)?.value ?? -1) !== rule) points.push({ start, value: rule })
   }
   const open: OpenRange[] = []
   const closeUpTo = (start: bigint) => {
@@ -108,7 +67,6 @@ function flatten(rules: readonly CidrRule[], family: 4 | 6): Point[] {
     }
   }
 
-  add(0n, -1)
   for (const { rule, index, start } of ranges) {
     closeUpTo(start)
     const outer = open.at(-1)?.rule ?? -1
@@ -116,17 +74,14 @@ function flatten(rules: readonly CidrRule[], family: 4 | 6): Point[] {
     open.push({ end: start + (1n << BigInt(bits - rule.cidr.prefix)), rule: decides })
     add(start, decides)
   }
-  const beyond = 1n << BigInt(bits)
-  closeUpTo(beyond)
-  if (points.at(-1)?.start === beyond) points.pop()
+  const beyondLast = 1n << BigInt(bits)
+  closeUpTo(beyondLast)
+  // What follows the last address is no address.
+  if (points.at(-1)?.start === beyondLast) points.pop()
   return points
 }
 
 function numberOf(address: IpAddress): bigint {
-  if (address.family === 4) return BigInt(address.w0)
-  return (BigInt(address.w0) << 96n) | (BigInt(address.w1) << 64n) | (BigInt(address.w2) << 32n) | BigInt(address.w3)
-}
-
-function words(value: bigint): number[] {
-  return [96n, 64n, 32n, 0n].map((shift) => Number((value >> shift) & 0xffffffffn))
+  const words = address.family === 4 ? [address.w0] : [address.w0, address.w1, address.w2, address.w3]
+  return words.reduce((number, word) => (number << 32n) | BigInt(word >>> 0), 0n)
 }

@@ -30,13 +30,13 @@ export class AppPools {
   /** Pools follow the snapshot; an app that is the same object as before costs one comparison. */
   apply(snapshot: CompiledSnapshot): void {
     Object.assign(this.#settings, settingsOf(snapshot.data.timeouts, snapshot.data.limits))
-    for (const app of snapshot.apps.values()) {
+    for (const app of snapshot.apps) {
       const pool = this.#pools.get(app.name)
       if (pool === undefined) this.#pools.set(app.name, new AppPool(app, this.#settings))
       else if (pool.app !== app) pool.apply(app)
     }
     for (const [name, pool] of this.#pools) {
-      if (snapshot.apps.has(name)) continue
+      if (snapshot.appsByName.has(name)) continue
       this.#pools.delete(name)
       pool.retire()
     }

@@ -11,8 +11,8 @@ export type UnservableCode = 'H10' | 'H14' | 'H81'
  * null and by the same number of lookups as a host that was never configured.
  */
 export function findApp(snapshot: CompiledSnapshot, host: string, inside: boolean): App | null {
-  const name = (inside ? snapshot.insideHosts : snapshot.outsideHosts).find(host)
-  return name === undefined ? null : (snapshot.apps.get(name) ?? null)
+  const index = (inside ? snapshot.hosts.inside : snapshot.hosts.outside).find(host)
+  return index === -1 ? null : snapshot.apps[index]!
 }
 
 /** Why a request for this app is answered at once by the router: maintenance before anything about its dynos. */
