@@ -1,0 +1,124 @@
+import { dirname, resolve } from 'node:path'
+import type { BalancePolicy, TrustedRange } from '../model/snapshot.ts'
+import { endpointText } from './addresses.ts'
+import type { AppConfig, Config, FormationSource } from './config.ts'
+import type { SpaceFile } from './schema.ts'
+
+type AppFile = SpaceFile['apps'][string]
+
+/**
+ * From the shape of the file to the shape that the planes work with. `file`: its absolute path, or '' for an object.
+ */
+export function normalise(input: SpaceFile, file: string): Config {
+  // Relative paths of a file are relative to its folder, those of an object to where the program runs.
+  const baseDir = file === '' ? process.cwd() : dirname(file)
+  const { limits, timeouts, log, admin, dns } = input
+  return {
+    file,
+    space: input.space,
+    listeners: input.listeners.map(({ address, proxyProtocol, ...listener }) => ({
+      ...listener,
+      ...address,
+      proxyProtocol: proxyProtocol ?? null,
+    })),
+    trustedIpRanges: trustedRanges(input.trustedIpRanges),
+    onUntrusted: input.onUntrusted,
+    trustedProxies: input.trustedProxies,
+    networks: input.networks,
+    apps: Object.entries(input.apps).map(([name, app]) => normaliseApp(name, app, baseDir)),
+    dns: {
+      ...dns.address,
+      zone: dns.zone,
+      ttlMs: dns.ttl,
+      forwarders: dns.forwarders.map(endpointText),
+      emptyAfter: dns.emptyAfter,
+    },
+    admin: 'socket' in admin.address ? { socket: resolve(baseDir, admin.address.socket) } : admin.address,
+    log: {
+      ...log,
+      access: log.access === 'stdout' || log.access === 'off' ? log.access : resolve(baseDir, log.access),
+    },
+    limits: {
+      connections: limits.connections,
+      connectionsPerAddress: limits.connectionsPerAddress,
+      requestsPerConnection: limits.requestsPerConnection,
+      requestLineBytes: limits.requestLine,
+      headerLineBytes: limits.headerLine,
+      headerNameBytes: limits.headerName,
+      headerCount: limits.headerCount,
+      headBytes: limits.head,
+      chunkExtensionBytes: limits.chunkExtension,
+      trailerBytes: limits.trailers,
+      connectAttempts: limits.connectAttempts,
+      retryBudgetPercent: limits.retryBudget,
+      idleConnectionsPerDyno: limits.idleConnectionsPerDyno,
+      trustedIpRanges: limits.trustedIpRanges,
+    },
+    timeouts: {
+      requestFirstByteMs: timeouts.requestFirstByte,
+      requestHeadMs: timeouts.requestHead,
+      requestBodyMs: timeouts.requestBody,
+      clientKeepAliveMs: timeouts.clientKeepAlive,
+      dynoKeepAliveMs: timeouts.dynoKeepAlive,
+      proxyHeaderMs: timeouts.proxyHeader,
+      bootWaitMs: timeouts.bootWait,
+      quarantineMs: timeouts.quarantine,
+    },
+    headers: input.headers,
+    shutdown: { drainMs: input.shutdown.drain, dynoGraceMs: input.shutdown.dynoGrace },
+  }
+}
+
+function normaliseApp(name: string, app: AppFile, baseDir: string): AppConfig {
+  return {
+    name,
+    domains: app.domains,
+    internalRouting: app.internalRouting,
+    maintenance: app.maintenance,
+    trustedIpRanges: trustedRanges(app.trustedIpRanges),
+    balance: balancePolicy(app.balance),
+    timeouts: {
+      connectMs: app.timeouts.connect,
+      firstByteMs: app.timeouts.firstByte,
+      idleMs: app.timeouts.idle,
+    },
+    maxInFlightPerDyno: app.maxInFlightPerDyno,
+    queue: { limit: app.queue.limit, timeoutMs: app.queue.timeout },
+    maxBodyBytes: app.maxBodySize,
+    expectContinue: app.expectContinue,
+    env: app.env,
+    formation: Object.entries(app.formation).map(([processType, type]) => ({
+      processType,
+      source: formationSource(type, baseDir),
+    })),
+  }
+}
+
+function trustedRanges(ranges: SpaceFile['trustedIpRanges']): TrustedRange[] | null {
+  if (ranges === undefined) return null
+  return ranges.map((range) => {
+    if (typeof range === 'string') return { cidr: range, action: 'allow', label: '' }
+    return { cidr: range.cidr, action: range.action, label: range.label ?? '' }
+  })
+}
+
+function balancePolicy(balance: AppFile['balance']): BalancePolicy {
+  const { algorithm, on } = typeof balance === 'string' ? { algorithm: balance } : balance
+  return { algorithm, hashOn: on?.hashOn ?? 'client', hashName: on?.hashName ?? '' }
+}
+
+/** Of a process type that passed the check for exactly one source. */
+function formationSource(type: AppFile['formation'][string], baseDir: string): FormationSource {
+  if (type.command !== undefined) {
+    return { kind: 'command', quantity: type.quantity, command: type.command, cwd: resolve(baseDir, type.cwd) }
+  }
+  if (type.dynos !== undefined) {
+    return {
+      kind: 'dynos',
+      dynos: type.dynos.map(({ address, az }) => ({ ...address, address: address.host, az: az ?? '' })),
+    }
+  }
+  if (type.dns === undefined) throw new Error('a process type has none of command, dynos and dns')
+  const { name, server, port } = type.dns
+  return { kind: 'dns', name, host: server.host, port: server.port, servicePort: port ?? null }
+}
