@@ -2,10 +2,9 @@ import { stringify } from 'yaml'
 import { type Outline, type OutlineKey, outlineOf } from './outline.ts'
 import { spaceFile } from './schema.ts'
 
-const HEAD = `# Every key of a space file at its default, made from the schema by \`npm run generate\`.
-# What has no default is an example; where nothing need be said, it is commented out.
-# A change of what is marked (restart) counts from the next start on.
-# yaml-language-server: $schema=space.schema.json
+const HEAD = `# yaml-language-server: $schema=space.schema.json
+# Every key of a space file at its default, made from the schema by \`npm run generate\`. What has no default is an
+# example; where it may be left out, it is commented out. A change of what is marked (restart) counts from the next start on.
 `
 
 /** config/space.full.yml */

@@ -37,7 +37,9 @@ function typeText(value: Outline): string {
   }
 }
 
-function defaultText({ info }: OutlineKey): string {
+function defaultText({ info, value }: OutlineKey): string {
+  // The keys in it have theirs.
+  if (info.presence === 'defaulted' && value.shape === 'section') return ''
   switch (info.presence) {
     case 'required':
       return 'required'

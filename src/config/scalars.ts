@@ -3,7 +3,7 @@ import { nearest } from './nearest-key.ts'
 
 /** A kind of single value, for people and for editors. */
 export interface ScalarKind {
-  /** In tables: `duration`. */
+  /** In tables: `duration, 1ms to 1h`. */
   readonly name: string
   /** In sentences: `a duration such as 250ms, 5s, 2m or 1h`. */
   readonly expects: string
@@ -79,7 +79,7 @@ const DURATION = /^(0|[1-9][0-9]{0,9})(ms|s|m|h)$/
 /** Whole milliseconds. The bounds are written like the value, and so is what it must be a multiple of. */
 export function duration(shortest: string, longest: string, step = '1ms'): z.ZodType<number, string> {
   const kind = {
-    name: 'duration',
+    name: `duration, ${shortest} to ${longest}`,
     expects: 'a duration such as 250ms, 5s, 2m or 1h',
     json: { type: 'string', pattern: DURATION.source },
   }
@@ -105,7 +105,7 @@ const SIZE = /^(0|[1-9][0-9]{0,9})(B|KiB|MiB|GiB)$/
 /** Bytes. */
 export function size(smallest: string, largest: string): z.ZodType<number, string> {
   const kind = {
-    name: 'size',
+    name: `size, ${smallest} to ${largest}`,
     expects: 'a size such as 512B, 8KiB or 1MiB',
     json: { type: 'string', pattern: SIZE.source },
   }
@@ -129,7 +129,7 @@ function sizeBytes(text: string): number | null {
 /** Bytes; `off` is 0, which stands for no limit. */
 export function sizeOrOff(smallest: string, largest: string): z.ZodType<number, string> {
   const kind = {
-    name: 'size or off',
+    name: `off, or size, ${smallest} to ${largest}`,
     expects: 'off, or a size such as 10MiB',
     json: { type: 'string', pattern: `^off$|${SIZE.source}` },
   }
@@ -153,7 +153,7 @@ export function percent(): z.ZodType<number, string> {
 /** A whole number. */
 export function count(least: number, most: number): z.ZodType<number, number> {
   const kind = {
-    name: 'whole number',
+    name: `whole number, ${least} to ${most}`,
     expects: `a whole number from ${least} to ${most}`,
     json: { type: 'integer', minimum: least, maximum: most },
   }
