@@ -1,0 +1,49 @@
+import { mkdirSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { DynoAddress } from './facts.ts'
+import { GENERATORS } from './load/all.ts'
+import type { Load, LoadGenerator } from './load/load.ts'
+import { onCores, type Pinning } from './pin.ts'
+import { type Running, startUntilReady } from './processes.ts'
+
+const READY_MS = 30_000
+
+/** What all contenders have in common while they are measured: the dyno, the cores, the load generator, the length of a round. */
+export interface Stage {
+  readonly directory: string
+  readonly pinning: Pinning
+  readonly dyno: Running
+  readonly dynos: readonly DynoAddress[]
+  readonly durationMs: number
+  readonly warmUpMs: number
+  /** null: the best that is installed and can do it. */
+  readonly preferredGenerator: LoadGenerator | null
+}
+
+export async function setStage(
+  settings: Pick<Stage, 'pinning' | 'durationMs' | 'warmUpMs' | 'preferredGenerator'>,
+): Promise<Stage> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'postern-bench-'))
+  const { process: dyno, line } = await startUntilReady(
+    ...onCores(settings.pinning.dyno, settings.pinning.pinned, process.execPath, [
+      path.join(import.meta.dirname, 'dyno.ts'),
+    ]),
+    path.join(directory, 'dyno.errors'),
+    READY_MS,
+  )
+  return { ...settings, directory, dyno, dynos: JSON.parse(line) }
+}
+
+/** Which generator makes this load. */
+export function generatorFor(stage: Stage, load: Load): LoadGenerator {
+  const usable = (generator: LoadGenerator) => generator.missing() === null && generator.supports(load)
+  if (stage.preferredGenerator !== null && usable(stage.preferredGenerator)) return stage.preferredGenerator
+  return GENERATORS.find(usable)!
+}
+
+export function makeDirectory(stage: Stage, name: string): string {
+  const directory = path.join(stage.directory, name)
+  mkdirSync(directory, { recursive: true })
+  return directory
+}
