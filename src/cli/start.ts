@@ -1,0 +1,84 @@
+import { resolve } from 'node:path'
+import type { Config } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import { formatProblem } from '../config/problems.ts'
+import type { DynoRow } from '../control/admin/dyno-rows.ts'
+import { askRouter } from './admin-client.ts'
+import { banner } from './banner.ts'
+import type { Command } from './command.ts'
+import { readArguments } from './command.ts'
+
+/** What npm and a terminal both pass on arrives twice; a person who presses Ctrl-C again takes longer than that. */
+const SAME_SIGNAL_MS = 500
+/** The commands of the banner are to work as soon as they are printed, so it waits a little for dynos that boot. */
+const BANNER_WAIT_MS = 10_000
+const BANNER_POLL_MS = 50
+
+export const start: Command = {
+  help: `usage: postern start [--config FILE]
+
+Starts a router and runs until it gets SIGINT or SIGTERM: then it stops with care; a second signal hurries it.
+
+  --config FILE    what to run (default config/space.yml)
+
+example: postern start --config /etc/postern/space.yml`,
+
+  async run(args) {
+    const { values } = readArguments(args, { config: { type: 'string', default: 'config/space.yml' } })
+    const result = await loadConfig(resolve(values.config))
+    if (!result.ok) {
+      for (const problem of result.problems) console.error(formatProblem(problem))
+      return 1
+    }
+    const { createRouter } = await import('../router.ts')
+    const router = createRouter(result.config)
+    const signals = stopSignals()
+    try {
+      await router.start()
+      const isStopping = await Promise.race([
+        printBanner(result.config).then(() => false),
+        signals.first.then(() => true),
+      ])
+      if (!isStopping) await signals.first
+    } catch (error) {
+      console.error(`postern start: ${(error as Error).message}`)
+      await router.stop({ hurry: true })
+      process.exit(1)
+    }
+    void signals.second.then(() => router.stop({ hurry: true }))
+    await router.stop()
+    // Nothing is left to do; should anything still hold the event loop, it must not hold the operator.
+    process.exit(0)
+  },
+}
+
+/** Listens from now on, so that a signal during the start is not lost and the process never ends without a stop. */
+function stopSignals(): { first: Promise<void>; second: Promise<void> } {
+  const first = Promise.withResolvers<void>()
+  const second = Promise.withResolvers<void>()
+  let firstAt = 0
+  const onSignal = () => {
+    if (firstAt === 0) firstAt = performance.now()
+    else if (performance.now() - firstAt > SAME_SIGNAL_MS) second.resolve()
+    first.resolve()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return { first: first.promise, second: second.promise }
+}
+
+async function printBanner(config: Config): Promise<void> {
+  const text = banner(config, process.cwd())
+  if (text === null) return
+  const { admin } = config
+  const options = {
+    config: config.file,
+    admin: 'socket' in admin ? `unix:${admin.socket}` : `${admin.host}:${admin.port}`,
+  }
+  for (let waitedMs = 0; waitedMs < BANNER_WAIT_MS; waitedMs += BANNER_POLL_MS) {
+    const dynos = (await askRouter('/dynos', options)) as DynoRow[]
+    if (dynos.every(({ state }) => state !== 'starting')) break
+    await new Promise((resolve) => setTimeout(resolve, BANNER_POLL_MS))
+  }
+  console.log(text)
+}

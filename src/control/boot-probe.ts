@@ -1,0 +1,45 @@
+import { connect } from 'node:net'
+import type { Clock } from './clock.ts'
+import { pause } from './clock.ts'
+
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 1000
+const CONNECT_TIMEOUT_MS = 1000
+
+/**
+ * Connects until somebody accepts: true; false when `timeoutMs` went by or the signal said that it no longer matters.
+ * The pauses between the attempts double from 50 ms to 1 s.
+ */
+export async function acceptsConnections(
+  target: { address: string; port: number },
+  timeoutMs: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const over = new AbortController()
+  const cancel = clock.after(timeoutMs, () => over.abort())
+  const until = AbortSignal.any([signal, over.signal])
+  try {
+    for (let pauseMs = FIRST_PAUSE_MS; !until.aborted; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      if (await connects(target, until)) return !until.aborted
+      await pause(clock, pauseMs, until)
+    }
+    return false
+  } finally {
+    cancel()
+  }
+}
+
+function connects(target: { address: string; port: number }, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: target.address, port: target.port, signal })
+    const end = (accepted: boolean) => {
+      socket.destroy()
+      resolve(accepted)
+    }
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => end(false))
+    socket.once('connect', () => end(true))
+    // Stays for good: a socket may fail once more after it was given up.
+    socket.on('error', () => end(false))
+  })
+}

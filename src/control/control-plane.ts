@@ -1,0 +1,319 @@
+import type { AppConfig, Config } from '../config/config.ts'
+import type { SnapshotData } from '../model/snapshot.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { RouterMetrics } from '../telemetry/router-metrics.ts'
+import { AdminServer } from './admin/admin-server.ts'
+import type { DynoRow } from './admin/dyno-rows.ts'
+import { announcedRow, byName, discoveredRow } from './admin/dyno-rows.ts'
+import type { Topology } from './admin/topology.ts'
+import { topology } from './admin/topology.ts'
+import type { Clock } from './clock.ts'
+import { systemClock } from './clock.ts'
+import type { DiscoverySource } from './discovery.ts'
+import { Discovery } from './discovery.ts'
+import { Drains } from './drains.ts'
+import { EmbeddedDns } from './embedded-dns.ts'
+import { ListedDynos } from './listed-dynos.ts'
+import { LocalDynos } from './local-dynos.ts'
+import { DynoRegistry, dynoId, endpoint } from './registry.ts'
+import { RoutingState } from './routing-state.ts'
+import { ProcessRuntime } from './runtimes/process.ts'
+import type { Runtime } from './runtimes/runtime.ts'
+import { lookupByDns } from './service-lookup.ts'
+
+/** What the control plane needs of the data plane, which may be in other processes. */
+export interface DataPlanePort {
+  /** Takes a snapshot into use. */
+  apply(data: SnapshotData): void
+  /**
+   * Requests and tunnels that are in flight on the dyno, also when it is no longer in the snapshot; 0 when there are
+   * none. More than 0 as long as there may be some that nobody has counted yet: until every worker has confirmed the
+   * snapshot that marks the dyno draining.
+   */
+  inFlight(dynoId: string): number
+}
+
+export interface ControlPlaneOptions {
+  readonly dataPlane: DataPlanePort
+  readonly log: Logger
+  readonly metrics: RouterMetrics
+  /** Version of Postern, for the description of the admin API. */
+  readonly version: string
+  /** Whether every listener of the data plane is bound. */
+  listening(): boolean
+  /** Metrics of the whole router as Prometheus text. */
+  exposition(): Promise<string>
+  readonly clock?: Clock
+  readonly runtime?: Runtime
+}
+
+/**
+ * From the configuration to the routing state: config | registry → zone → DNS → discovery → routing state → snapshot N.
+ * Never on the way of a request.
+ */
+export class ControlPlane {
+  readonly #options: ControlPlaneOptions
+  readonly #clock: Clock
+  readonly #runtime: Runtime
+  readonly #registry = new DynoRegistry()
+  readonly #state: RoutingState
+  readonly #dns: EmbeddedDns
+  readonly #local: LocalDynos
+  readonly #listed: ListedDynos
+  readonly #discovery: Discovery
+  readonly #drains: Drains
+  #config: Config
+  #admin: AdminServer | null = null
+  #applied: SnapshotData | null = null
+  /** Whose dynos in the registry are not yet in the zone as they are. */
+  readonly #changedApps = new Set<string>()
+  #settling = false
+  #phase: 'new' | 'started' | 'stopping' = 'new'
+  #stopped: Promise<void> | null = null
+
+  constructor(config: Config, options: ControlPlaneOptions) {
+    const { dataPlane, log, metrics } = options
+    const clock = options.clock ?? systemClock
+    this.#options = options
+    this.#clock = clock
+    this.#config = config
+    this.#state = new RoutingState(config)
+    this.#runtime = options.runtime ?? new ProcessRuntime({ graceMs: config.shutdown.dynoGraceMs, log })
+    this.#dns = new EmbeddedDns(config, { log, metrics })
+    this.#drains = new Drains({
+      state: this.#state,
+      clock,
+      inFlight: (id) => dataPlane.inFlight(id),
+      drainMs: () => this.#config.shutdown.drainMs,
+      onForgotten: () => this.#settleSoon(),
+    })
+    this.#local = new LocalDynos({
+      runtime: this.#runtime,
+      registry: this.#registry,
+      clock,
+      log,
+      zone: config.dns.zone,
+      // A router that stops has drained its data plane before: nothing can be in flight.
+      drained: (dyno) => (this.#phase === 'stopping' ? Promise.resolve() : this.#drains.drained(dyno)),
+      graceMs: () => this.#config.shutdown.dynoGraceMs,
+    })
+    this.#listed = new ListedDynos(this.#registry, clock)
+    this.#discovery = new Discovery({
+      lookup: lookupByDns,
+      clock,
+      log,
+      onDynos: (app, dynos) => {
+        this.#state.discovered(app, dynos, clock.now())
+        this.#settleSoon()
+      },
+    })
+    this.#registry.subscribe(({ apps }) => {
+      for (const app of apps) this.#changedApps.add(app)
+      this.#settleSoon()
+    })
+    metrics.setDynoSource(() => this.dynos())
+    metrics.setDiscoverySource(() => this.#discoveryGauges())
+  }
+
+  /** Where the embedded DNS answers (`127.0.0.1:5300`) and where the admin API does (`unix:/run/postern.sock`). */
+  get addresses(): { readonly dns: string; readonly admin: string } {
+    const { host, port } = this.#dns.address
+    return { dns: endpoint(host, port), admin: this.#admin?.address ?? '' }
+  }
+
+  /**
+   * Binds DNS and admin, hands the first snapshot to the data plane and begins to start dynos. Does not wait for those:
+   * requests for an app whose dynos boot wait in the data plane.
+   * @throws Error with one line for the operator; then nothing is held, and nothing runs.
+   */
+  async start(): Promise<void> {
+    try {
+      this.#admin = await AdminServer.create(this.#adminSource(), this.#options.version)
+      await this.#admin.listen(this.#config.admin)
+      await this.#dns.start()
+      this.#phase = 'started'
+      this.#use(this.#config)
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  /**
+   * Takes a checked configuration into use: whole, or not at all. Resolves when the data plane has its snapshot; dynos
+   * start, roll and drain after that.
+   * @throws RestartRequired
+   */
+  async apply(config: Config): Promise<void> {
+    const fixed = FIXED_KEYS.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]))
+    if (fixed.length > 0) throw new RestartRequired(fixed)
+    this.#use(config)
+  }
+
+  /**
+   * Ends the dynos that run here, then DNS and admin. The data plane comes first: when this is called nothing is in
+   * flight any more.
+   */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    this.#phase = 'stopping'
+    this.#discovery.stop()
+    this.#drains.stop()
+    await this.#local.stop()
+    await this.#runtime.close()
+    await this.#dns.stop()
+    await this.#admin?.close()
+  }
+
+  /** Ends all dynos at once. A `stop` that waits for them is done soon after. */
+  hurry(): void {
+    this.#phase = 'stopping'
+    this.#drains.stop()
+    this.#local.kill()
+  }
+
+  /** Every dyno: those that were announced here, and those that only another DNS server knows. */
+  dynos(): DynoRow[] {
+    const inFlight = (id: string) => this.#options.dataPlane.inFlight(id)
+    const rows = this.#registry.all().map((dyno) => announcedRow(dyno, inFlight))
+    for (const app of this.#config.apps) {
+      if (webSource(app)?.kind !== 'dns') continue
+      for (const dyno of this.#state.dynosOf(app.name)) rows.push(discoveredRow(app.name, dyno, inFlight))
+    }
+    return rows.sort(byName)
+  }
+
+  #use(config: Config): void {
+    // First what may refuse it.
+    this.#local.apply(config)
+    this.#config = config
+    this.#listed.apply(config)
+    this.#state.configure(config)
+    const sources = new Map<string, DiscoverySource>()
+    for (const app of config.apps) {
+      const source = this.#discoverySource(app)
+      if (source) sources.set(app.name, source)
+      else this.#state.discovered(app.name, [], this.#clock.now())
+      this.#countAnnounced(app)
+    }
+    this.#dns.update(this.#registry.all(), config)
+    this.#discovery.apply(sources)
+    this.#options.metrics.retainApps(config.apps.map((app) => app.name))
+    this.#publish()
+  }
+
+  #discoverySource(app: AppConfig): DiscoverySource | null {
+    const source = webSource(app)
+    if (!source) return null
+    if (source.kind !== 'dns') {
+      // The zone was made from the registry here: an empty answer is no accident, and one is enough.
+      const name = `_http._tcp.web.${app.name}.${this.#config.dns.zone}`
+      return { question: { name, ...this.#dns.ownServer, servicePort: null }, emptyAfter: 1 }
+    }
+    const { name, host, port, servicePort } = source
+    return { question: { name, host, port, servicePort }, emptyAfter: this.#config.dns.emptyAfter }
+  }
+
+  #countAnnounced(app: AppConfig): void {
+    const source = webSource(app)
+    const dynos = this.#registry.ofApp(app.name).filter((dyno) => dyno.processType === 'web')
+    const inState = (state: string) => dynos.filter((dyno) => dyno.state === state)
+    this.#state.announced(
+      app.name,
+      !source || source.kind === 'dns'
+        ? null
+        : { starting: inState('starting').length, crashed: inState('crashed').length, up: inState('up').map(dynoId) },
+    )
+  }
+
+  /** Changes that come together make one zone and one snapshot. */
+  #settleSoon(): void {
+    if (this.#settling) return
+    this.#settling = true
+    queueMicrotask(() => {
+      this.#settling = false
+      if (this.#phase === 'new') return
+      const changed = [...this.#changedApps]
+      this.#changedApps.clear()
+      if (changed.length > 0) this.#dns.update(this.#registry.all(), this.#config)
+      for (const app of this.#config.apps) if (changed.includes(app.name)) this.#countAnnounced(app)
+      if (this.#phase === 'started') this.#publish()
+      // The zone has the change by now: what is asked after this wake-up finds it.
+      for (const app of changed) this.#discovery.wake(app)
+    })
+  }
+
+  #publish(): void {
+    const snapshot = this.#state.snapshot()
+    if (snapshot !== this.#applied) {
+      this.#applied = snapshot
+      this.#options.dataPlane.apply(snapshot)
+    }
+    if (this.#state.draining().length > 0) this.#drains.watch()
+  }
+
+  #adminSource() {
+    return {
+      notReady: () => this.#notReady(),
+      dynos: () => this.dynos(),
+      topology: () => this.#topology(),
+      exposition: () => this.#options.exposition(),
+    }
+  }
+
+  #notReady(): string[] {
+    if (this.#phase === 'stopping') return ['the router is stopping']
+    const reasons: string[] = []
+    if (!this.#applied || !this.#options.listening()) reasons.push('not every listener is bound')
+    for (const { app, tried } of this.#discovery.statuses()) {
+      if (!tried) reasons.push(`nothing is known yet of the dynos of ${app}`)
+    }
+    return reasons
+  }
+
+  #topology(): Topology {
+    const { space, dns, apps } = this.#config
+    const sources = apps.map((app) => ({
+      name: app.name,
+      domains: app.domains,
+      processTypes: app.formation.map(({ processType }) => processType),
+      dynos: this.#registry
+        .ofApp(app.name)
+        .filter(({ state }) => state === 'starting' || state === 'up')
+        .map((dyno) => ({ ...dyno, id: dynoId(dyno) })),
+    }))
+    return topology(space.name, dns.zone, sources)
+  }
+
+  #discoveryGauges() {
+    const now = this.#clock.now()
+    return this.#discovery.statuses().map(({ app, answeredAtMs, failure }) => ({
+      app,
+      ageSeconds: answeredAtMs === 0 ? Number.NaN : (now - answeredAtMs) / 1000,
+      failing: failure !== '',
+    }))
+  }
+}
+
+/** Taken when the router starts, and then for good. */
+const FIXED_KEYS = ['space', 'dns', 'admin'] as const
+
+/** The configuration changes what only a start can change. */
+export class RestartRequired extends Error {
+  override readonly name = 'RestartRequired'
+  /** Names of the sections. */
+  readonly keys: readonly string[]
+
+  constructor(keys: readonly string[]) {
+    super(`a change of ${keys.join(' and ')} needs a restart`)
+    this.keys = keys
+  }
+}
+
+function webSource(app: AppConfig) {
+  return app.formation.find(({ processType }) => processType === 'web')?.source
+}

@@ -1,0 +1,210 @@
+import type { AppConfig, Config } from '../config/config.ts'
+import type { AppEntry, DynoEntry, FormationCounts, SnapshotData } from '../model/snapshot.ts'
+
+/** A web dyno as discovery learned of it. */
+export interface DiscoveredDyno {
+  /** As `dynoId` makes it. */
+  readonly id: string
+  /** `web.1` */
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  readonly az: string
+  readonly release: string
+}
+
+/** How the web dynos of an app are doing by the registry; null when the registry knows nothing of them (another DNS server does). */
+export interface AnnouncedCounts {
+  readonly starting: number
+  readonly crashed: number
+  /** Ids of those that are up: until discovery knows them too they count as starting. */
+  readonly up: readonly string[]
+}
+
+export interface DrainingDyno {
+  readonly id: string
+  /** Since when no new requests go to it, Unix milliseconds. */
+  readonly sinceMs: number
+}
+
+interface App {
+  config: AppConfig
+  discovered: readonly DiscoveredDyno[]
+  announced: AnnouncedCounts | null
+  /** Vanished from the answers, but perhaps with requests in flight. */
+  readonly draining: Map<string, { entry: DynoEntry; sinceMs: number }>
+  /** What the last snapshot says of the app, as an object and as text to compare by. */
+  entry: AppEntry | null
+  text: string
+}
+
+/**
+ * Brings together what the configuration says, what discovery learned and how the formations are doing, and makes the
+ * numbered snapshots of it. What is equal in effect gets no new number; an app that did not change keeps its object.
+ * Pure: no clock, no I/O.
+ */
+export class RoutingState {
+  #config: Config
+  readonly #apps = new Map<string, App>()
+  readonly #dirty = new Set<string>()
+  #rebuildAll = true
+  #settings = ''
+  #snapshot: SnapshotData | null = null
+
+  constructor(config: Config) {
+    this.#config = config
+    this.configure(config)
+  }
+
+  configure(config: Config): void {
+    this.#config = config
+    this.#rebuildAll = true
+    const names = new Set<string>()
+    for (const appConfig of config.apps) {
+      names.add(appConfig.name)
+      this.#dirty.add(appConfig.name)
+      const app = this.#apps.get(appConfig.name)
+      if (app) app.config = appConfig
+      else {
+        const fresh = { config: appConfig, discovered: [], announced: null, draining: new Map(), entry: null, text: '' }
+        this.#apps.set(appConfig.name, fresh)
+      }
+    }
+    for (const name of this.#apps.keys()) if (!names.has(name)) this.#apps.delete(name)
+  }
+
+  /** The web dynos of an app by its newest answer. Those that are no longer in it drain. */
+  discovered(name: string, dynos: readonly DiscoveredDyno[], nowMs: number): void {
+    const app = this.#apps.get(name)
+    if (!app) return
+    const ids = new Set(dynos.map((dyno) => dyno.id))
+    for (const dyno of app.discovered) {
+      if (!ids.has(dyno.id)) app.draining.set(dyno.id, { entry: { ...dyno, draining: true }, sinceMs: nowMs })
+    }
+    for (const id of ids) app.draining.delete(id)
+    app.discovered = dynos
+    this.#dirty.add(name)
+  }
+
+  announced(name: string, counts: AnnouncedCounts | null): void {
+    const app = this.#apps.get(name)
+    if (!app) return
+    app.announced = counts
+    this.#dirty.add(name)
+  }
+
+  draining(): DrainingDyno[] {
+    const draining: DrainingDyno[] = []
+    for (const app of this.#apps.values()) {
+      for (const [id, { sinceMs }] of app.draining) draining.push({ id, sinceMs })
+    }
+    return draining
+  }
+
+  /** Whether new requests may go to the dyno, by the last snapshot. */
+  isClaimable(app: string, id: string): boolean {
+    return this.#apps.get(app)?.entry?.dynos.some((dyno) => dyno.id === id && !dyno.draining) ?? false
+  }
+
+  /** A draining dyno is done with. */
+  forget(id: string): void {
+    for (const [name, app] of this.#apps) if (app.draining.delete(id)) this.#dirty.add(name)
+  }
+
+  /** By app, what discovery knows; also the draining ones. */
+  dynosOf(name: string): DynoEntry[] {
+    const app = this.#apps.get(name)
+    return app ? entriesOf(app) : []
+  }
+
+  /** The newest snapshot: the same object as before when nothing has changed in effect. */
+  snapshot(): SnapshotData {
+    let changed = this.#snapshot === null
+    for (const name of this.#dirty) {
+      const app = this.#apps.get(name)
+      if (!app) continue
+      const entry = appEntry(app)
+      const text = JSON.stringify(entry)
+      if (text === app.text) continue
+      app.entry = entry
+      app.text = text
+      changed = true
+    }
+    this.#dirty.clear()
+    if (this.#rebuildAll) {
+      const settings = JSON.stringify([settingsOf(this.#config), this.#config.apps.map((app) => app.name)])
+      changed ||= settings !== this.#settings
+      this.#settings = settings
+      this.#rebuildAll = false
+    }
+    if (!changed && this.#snapshot) return this.#snapshot
+    this.#snapshot = {
+      version: (this.#snapshot?.version ?? 0) + 1,
+      ...settingsOf(this.#config),
+      apps: this.#config.apps.map((config) => this.#apps.get(config.name)!.entry!),
+    }
+    return this.#snapshot
+  }
+}
+
+function settingsOf(config: Config): Omit<SnapshotData, 'version' | 'apps'> {
+  return {
+    space: { name: config.space.name, region: config.space.region },
+    insideRanges: insideRanges(config),
+    trustedIpRanges: config.trustedIpRanges,
+    onUntrusted: config.onUntrusted,
+    trustedProxies: config.trustedProxies,
+    limits: config.limits,
+    timeouts: config.timeouts,
+    headers: config.headers,
+  }
+}
+
+/** CIDRs of the sources that are inside: the space's own and those of its active networks. */
+export function insideRanges(config: Pick<Config, 'space' | 'networks'>): string[] {
+  const active = config.networks.filter((network) => network.state === 'active')
+  return [config.space.cidr, ...active.flatMap((network) => network.cidrs)]
+}
+
+function appEntry(app: App): AppEntry {
+  const { config } = app
+  return {
+    name: config.name,
+    domains: config.domains,
+    internalRouting: config.internalRouting,
+    maintenance: config.maintenance,
+    trustedIpRanges: config.trustedIpRanges,
+    balance: config.balance,
+    timeouts: config.timeouts,
+    maxInFlightPerDyno: config.maxInFlightPerDyno,
+    queue: config.queue,
+    maxBodyBytes: config.maxBodyBytes,
+    expectContinue: config.expectContinue,
+    formation: formationCounts(app),
+    dynos: entriesOf(app),
+  }
+}
+
+function entriesOf(app: App): DynoEntry[] {
+  const entries = app.discovered.map((dyno): DynoEntry => ({ ...dyno, draining: false }))
+  for (const { entry } of app.draining.values()) entries.push(entry)
+  return entries.sort((one, other) => (one.id < other.id ? -1 : 1))
+}
+
+function formationCounts(app: App): FormationCounts {
+  const web = app.config.formation.find((formation) => formation.processType === 'web')
+  const discovered = new Set(app.discovered.map((dyno) => dyno.id))
+  const known = app.announced ?? { starting: 0, crashed: 0, up: [] }
+  return {
+    released: app.config.formation.length > 0,
+    quantity: web ? wantedQuantity(web.source, discovered.size) : 0,
+    starting: known.starting + known.up.filter((id) => !discovered.has(id)).length,
+    crashed: known.crashed,
+  }
+}
+
+/** What another DNS server does not tell is how many dynos there should be: as many as there are. */
+function wantedQuantity(source: AppConfig['formation'][number]['source'], discovered: number): number {
+  if (source.kind === 'command') return source.quantity
+  return source.kind === 'dynos' ? source.dynos.length : discovered
+}
