@@ -48,8 +48,8 @@ export class ClientFacts {
    * speaks for is in the request.
    */
   judgePeer(rules: AccessRules): Verdict {
-    if (this.peer !== null && rules.proxies.has(this.peer)) return 'admitted'
-    return this.judgeRequest(rules, '')
+    this.proxied = this.peer !== null && rules.proxies.has(this.peer)
+    return this.proxied ? 'admitted' : this.judgeRequest(rules, '')
   }
 
   /** For each request; `forwardedFor` is all of its X-Forwarded-For, joined by commas. */

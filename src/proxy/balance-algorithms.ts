@@ -6,6 +6,8 @@ import { hashText, mixHash } from './hash.ts'
 export interface ReadyDynos {
   /** In the order of their names, those of the router's own zone first. */
   dynos: readonly DynoState[]
+  /** Of the names of the dynos, in their order: hashing by name lets the successor of web.1 inherit the keys of web.1. */
+  nameHashes: Int32Array
   /** How many at the front are in the router's own zone. */
   localCount: number
   /** Requests in flight that one dyno may have. */
@@ -122,15 +124,14 @@ function highestScore(
 ): DynoState | null {
   // Without the header or cookie that is hashed all such requests would go to one dyno.
   if (hashKey === '') return leastInFlight(ready, hashKey, tried, nowMs, random)
-  const { dynos, cap } = ready
+  const { dynos, nameHashes, cap } = ready
   const keyHash = hashText(hashKey)
   let best: DynoState | null = null
-  let bestScore = -1
-  for (let i = 0; i < dynos.length; i++) {
-    const dyno = dynos[i]!
-    const score = mixHash(keyHash, dyno.nameHash)
-    if (score > bestScore && usable(dyno, cap, tried, nowMs)) {
-      best = dyno
+  let bestScore = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < nameHashes.length; i++) {
+    const score = mixHash(keyHash, nameHashes[i]!)
+    if (score > bestScore && usable(dynos[i]!, cap, tried, nowMs)) {
+      best = dynos[i]!
       bestScore = score
     }
   }

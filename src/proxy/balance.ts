@@ -1,6 +1,7 @@
 import type { App } from '../model/compiled-snapshot.ts'
 import { ALGORITHMS, type Algorithm, type ReadyDynos } from './balance-algorithms.ts'
 import { DynoState } from './dyno-state.ts'
+import { hashText } from './hash.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { type UnservableCode, unservable } from './route.ts'
 import { TimerEntry, type TimerTarget, type TimerWheel } from './timer-wheel.ts'
@@ -49,7 +50,13 @@ export class AppPool implements TimerTarget {
     this.app = app
     this.#settings = settings
     // Workers that all began with the first dyno would move on in step.
-    this.#ready = { dynos: [], localCount: 0, cap: 0, turn: Math.floor(settings.random() * 1000) }
+    this.#ready = {
+      dynos: [],
+      nameHashes: new Int32Array(0),
+      localCount: 0,
+      cap: 0,
+      turn: Math.floor(settings.random() * 1000),
+    }
     this.#algorithm = ALGORITHMS[app.entry.balance.algorithm]
     this.apply(app)
   }
@@ -177,6 +184,7 @@ export class AppPool implements TimerTarget {
       )
     if (this.#ready.dynos.length === 0) this.#readySinceMs = this.#nowMs()
     this.#ready.dynos = dynos
+    this.#ready.nameHashes = Int32Array.from(dynos, (dyno) => hashText(dyno.entry.name))
     this.#ready.localCount = dynos.filter(isLocal).length
     this.#ready.cap = this.app.entry.maxInFlightPerDyno
     this.#roomy = dynos.filter((dyno) => dyno.inFlight < this.#ready.cap).length

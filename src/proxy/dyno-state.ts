@@ -1,5 +1,4 @@
 import type { DynoEntry } from '../model/snapshot.ts'
-import { hashText } from './hash.ts'
 
 /** What this worker knows of one dyno beyond the snapshot. It outlives snapshots, by the dyno's id, until nothing is in flight. */
 export class DynoState {
@@ -16,12 +15,9 @@ export class DynoState {
   retired = false
   /** Retired with nothing in flight, and the pool has said so. */
   drained = false
-  /** Of its name, not its id: the successor of web.1 inherits what was hashed to web.1. */
-  readonly nameHash: number
 
   constructor(entry: DynoEntry) {
     this.id = entry.id
     this.entry = entry
-    this.nameHash = hashText(entry.name)
   }
 }
