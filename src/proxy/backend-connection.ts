@@ -1,0 +1,352 @@
+import { connect, type NetConnectOpts } from 'node:net'
+import { BodyFraming, BodyKind } from '../wire/body-framing.ts'
+import type { HeadLimits } from '../wire/limits.ts'
+import { parseResponseHead, ResponseHead } from '../wire/response-head.ts'
+import type { DynoState } from './dyno-state.ts'
+import type { BackendSide, Exchange } from './exchange.ts'
+import { KeptBytes } from './kept-bytes.ts'
+import { PeerSocket } from './peer-socket.ts'
+import { sharedReadBuffer } from './shared-read-buffer.ts'
+import { TimerEntry, type TimerTarget, type TimerWheel } from './timer-wheel.ts'
+
+/** What a connection to a dyno asks of its surroundings. */
+export interface BackendHost {
+  readonly wheel: TimerWheel
+  readonly headLimits: HeadLimits
+  /** It was idle and is gone. */
+  idleClosed(backend: BackendConnection): void
+  /** A bug: the connection that it happened on is given up, the others go on. */
+  fault(error: unknown): void
+}
+
+/** What became of an attempt that brought no whole answer. */
+export type BackendFailure =
+  /** No connection: refused, unreachable, reset. */
+  | 'refused'
+  | 'connect-timeout'
+  /** The connection ended before the answer was whole. */
+  | 'closed'
+  /** The dyno was silent, or took nothing of the request, for too long. */
+  | 'idle'
+
+/** What is to happen with answers, in the order in which it may happen to one. */
+export interface AnswerHandler {
+  connected(x: Exchange): void
+  /** A 1xx head that is no upgrade is in `backend.head`. */
+  informational(x: Exchange, backend: BackendConnection): void
+  /** The final head (or a 101 that was asked for) is in `backend.head`; `backend.body` has what came of the payload in `bytes`. */
+  answerBegan(x: Exchange, backend: BackendConnection, bytes: Buffer): void
+  /** `backend.body` has payload in `bytes`, or the end. */
+  answerPayload(x: Exchange, backend: BackendConnection, bytes: Buffer): void
+  /** What came is no answer; `refusal` is the parser's (negative) result. */
+  malformedAnswer(x: Exchange, refusal: number): void
+  backendFailed(x: Exchange, failure: BackendFailure): void
+  tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void
+}
+
+const State = { connecting: 0, idle: 1, head: 2, body: 3, answered: 4, tunnel: 5, closed: 6 } as const
+type State = (typeof State)[keyof typeof State]
+
+/** More than this waiting for a dyno, and its client is not read. */
+const TO_DYNO_BYTES = 65_536
+
+/** Heads that come whole, nearly all, are parsed into this one; a head that comes in pieces gets one of its own. */
+const wholeHead = new ResponseHead()
+
+/** One connection to a dyno: carries one exchange at a time, is idle in the pool between two, or is half of a tunnel. */
+export class BackendConnection extends PeerSocket implements BackendSide, TimerTarget {
+  readonly dyno: DynoState
+  readonly body = new BodyFraming()
+  head = wholeHead
+  /** The exchange that it carries; null while idle and after the end. */
+  exchange: Exchange | null
+  reused = false
+  /** The dyno said, or HTTP/1.1 means, that the connection may carry another exchange. */
+  persistent = false
+  /** `Keep-Alive: timeout=` of the dyno in ms; -1: it did not say. */
+  keepAliveTimeoutMs = -1
+  /** Place in time of its idleness: kept by the pool. */
+  idleSinceMs = 0
+  readonly #host: BackendHost
+  readonly #handler: AnswerHandler
+  readonly #timer: TimerEntry
+  readonly #ahead = new KeptBytes()
+  #state: State = State.connecting
+  #waitMs = 0
+  #unsentSeen = 0
+  /** Bytes came that belong to no answer. */
+  #dirty = false
+
+  constructor(host: BackendHost, handler: AnswerHandler, dyno: DynoState, exchange: Exchange, connectMs: number) {
+    super(
+      connect({
+        host: dyno.entry.address,
+        port: dyno.entry.port,
+        noDelay: true,
+        allowHalfOpen: true,
+        highWaterMark: TO_DYNO_BYTES,
+        onread: {
+          buffer: sharedReadBuffer,
+          callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes as Buffer),
+        },
+      } as NetConnectOpts),
+    )
+    this.#host = host
+    this.#handler = handler
+    this.dyno = dyno
+    this.exchange = exchange
+    this.#timer = new TimerEntry(this)
+    this.#waitFor(connectMs)
+    this.socket.on('connect', () => this.#onConnect())
+    this.socket.on('end', () => this.#onEnd())
+    this.socket.on('error', () => {}) // 'close' follows and is the one place that acts
+    this.socket.on('close', () => this.#onClose())
+  }
+
+  /** Its dyno answered in full, the framing left no doubt, and nothing came after. */
+  get reusable(): boolean {
+    return (
+      this.#state === State.answered &&
+      this.persistent &&
+      !this.#dirty &&
+      !this.socket.destroyed &&
+      this.socket.writable
+    )
+  }
+
+  /** Begins to carry an exchange; the caller writes its head. */
+  serve(exchange: Exchange, idleMs: number): void {
+    this.exchange = exchange
+    this.#state = State.head
+    this.#unsentSeen = 0
+    this.#waitFor(idleMs)
+  }
+
+  /** The request is through: the dyno has this long for the first byte of its answer. */
+  awaitAnswer(firstByteMs: number): void {
+    if (this.#state === State.head) this.#waitFor(firstByteMs)
+  }
+
+  /** Into the pool, for so long. */
+  rest(idleMs: number): void {
+    this.exchange = null
+    this.feeder = null
+    this.reused = true
+    this.#state = State.idle
+    this.#waitFor(idleMs)
+    this.resume()
+  }
+
+  startTunnel(): void {
+    this.#state = State.tunnel
+    this.#waitFor(0)
+    this.resume()
+  }
+
+  abort(): void {
+    this.exchange = null
+    this.feeder = null
+    this.#state = State.closed
+    this.socket.destroy()
+  }
+
+  // A dyno that is not read because its client is slow is not the one that is silent.
+  override pause(): void {
+    super.pause()
+    this.#host.wheel.disarm(this.#timer)
+  }
+
+  override resume(): void {
+    super.resume()
+    this.#touch()
+  }
+
+  // --- Reading -------------------------------------------------------------------------------------------------------
+
+  #onRead(count: number, bytes: Buffer): boolean {
+    try {
+      this.#touch()
+      if (this.#state === State.tunnel) {
+        const { client } = this.exchange!
+        client.touchTunnel()
+        client.writeBytes(bytes, 0, count)
+      } else if (this.#ahead.length > 0) {
+        const ahead = this.#ahead
+        ahead.append(bytes, 0, count)
+        ahead.consume(this.#consume(ahead.bytes, ahead.start, ahead.end) - ahead.start)
+      } else {
+        const used = this.#consume(bytes, 0, count)
+        if (used < count) this.#ahead.append(bytes, used, count)
+      }
+    } catch (error) {
+      this.#host.fault(error)
+      this.socket.destroy()
+    }
+    return !this.paused
+  }
+
+  /** Takes what can be used now and returns the position after it. */
+  #consume(bytes: Buffer, start: number, end: number): number {
+    const x = this.exchange
+    let at = start
+    // A handler may end the exchange and give the connection back, even to the next exchange: then what follows is not looked at.
+    while (at < end && x !== null && this.exchange === x) {
+      switch (this.#state) {
+        case State.head: {
+          const result = parseResponseHead(bytes, at, end, this.head, this.#host.headLimits, x.method)
+          if (result === 0) {
+            this.#headIncomplete(bytes, at, end, x.method)
+            return at
+          }
+          if (result < 0) {
+            this.#handler.malformedAnswer(x, result)
+            return end
+          }
+          at = this.#headComplete(x, bytes, at + result, end)
+          break
+        }
+        case State.body:
+          at = this.#takeBody(bytes, at, end)
+          if (at < 0) {
+            this.#handler.malformedAnswer(x, at)
+            return end
+          }
+          this.#handler.answerPayload(x, this, bytes)
+          break
+        case State.tunnel:
+          x.client.writeBytes(bytes, at, end)
+          return end
+        default:
+          this.#unsolicited()
+          return end
+      }
+    }
+    // Bytes outside an answer could be read as the next client's (RFC 9112 §9.2): nobody gets this connection.
+    if (x === null) this.#unsolicited()
+    return end
+  }
+
+  #unsolicited(): void {
+    this.#dirty = true
+    if (this.#state !== State.idle) return
+    this.#host.idleClosed(this)
+    this.abort()
+  }
+
+  #headIncomplete(bytes: Buffer, start: number, end: number, method: string): void {
+    if (this.head !== wholeHead) return
+    // The parser remembers where it stopped, so not in the object that the next connection uses.
+    wholeHead.reset()
+    this.head = new ResponseHead()
+    parseResponseHead(bytes, start, end, this.head, this.#host.headLimits, method)
+  }
+
+  /** Returns the position after what came of the payload. */
+  #headComplete(x: Exchange, bytes: Buffer, start: number, end: number): number {
+    const { head, body } = this
+    let at = start
+    if (head.status < 200 && head.status !== 101) {
+      this.#handler.informational(x, this)
+      this.#forgetHead()
+      return at
+    }
+    if (head.status === 101) {
+      this.#handler.answerBegan(x, this, bytes)
+      this.#forgetHead()
+      return at
+    }
+    this.persistent = head.keepAlive
+    this.keepAliveTimeoutMs = head.keepAliveTimeoutMs
+    body.start(head.bodyKind, head.contentLength, this.#host.headLimits)
+    this.#state = body.ended ? State.answered : State.body
+    if (body.kind === BodyKind.untilClose) this.persistent = false
+    if (body.ended) this.#dirty = at < end
+    else if (at < end) at = this.#takeBody(bytes, at, end)
+    this.#waitFor(x.app!.entry.timeouts.idleMs)
+    if (at < 0) {
+      this.#forgetHead()
+      this.#handler.malformedAnswer(x, at)
+      return end
+    }
+    this.#handler.answerBegan(x, this, bytes)
+    this.#forgetHead()
+    return at
+  }
+
+  #takeBody(bytes: Buffer, start: number, end: number): number {
+    const at = this.body.take(bytes, start, end)
+    if (this.body.ended) {
+      this.#state = State.answered
+      this.#dirty = at < end
+    }
+    return at
+  }
+
+  #forgetHead(): void {
+    this.head.reset()
+    this.head = wholeHead
+  }
+
+  // --- Time and the peer's end ---------------------------------------------------------------------------------------
+
+  #waitFor(ms: number): void {
+    this.#waitMs = ms
+    if (ms === 0) this.#host.wheel.disarm(this.#timer)
+    else this.#host.wheel.arm(this.#timer, ms)
+  }
+
+  #touch(): void {
+    if (this.#waitMs > 0) this.#host.wheel.arm(this.#timer, this.#waitMs)
+  }
+
+  timedOut(): void {
+    const x = this.exchange
+    if (x === null) {
+      if (this.#state === State.idle) this.#host.idleClosed(this)
+      this.abort()
+    } else if (this.#state === State.connecting) {
+      this.#handler.backendFailed(x, 'connect-timeout')
+    } else if (!x.requestEnded && this.unsentBytes !== this.#unsentSeen) {
+      this.#unsentSeen = this.unsentBytes
+      this.#touch()
+    } else if (!x.requestEnded && !this.congested && this.#state === State.head) {
+      this.#touch() // the request is not through: it is the client that is slow, and its own timer runs
+    } else {
+      this.#handler.backendFailed(x, 'idle')
+    }
+  }
+
+  #onConnect(): void {
+    const x = this.exchange
+    if (x !== null) this.#handler.connected(x)
+  }
+
+  /** The dyno closed its side: the end of an answer that ends so, else of everything. */
+  #onEnd(): void {
+    const x = this.exchange
+    if (x === null) {
+      if (this.#state === State.idle) this.#host.idleClosed(this)
+      this.abort()
+    } else if (this.#state === State.tunnel) {
+      this.#handler.tunnelHalfClosed(x, 'dyno')
+    } else if (this.#state === State.body && this.body.kind === BodyKind.untilClose) {
+      this.body.end()
+      this.#state = State.answered
+      this.#handler.answerPayload(x, this, sharedReadBuffer)
+    } else {
+      this.#handler.backendFailed(x, 'closed')
+    }
+  }
+
+  #onClose(): void {
+    const x = this.exchange
+    const { connecting, idle } = State
+    const state = this.#state
+    this.#host.wheel.remove(this.#timer)
+    if (state === idle) this.#host.idleClosed(this)
+    this.#state = State.closed
+    this.#ahead.clear()
+    if (x === null) return
+    this.#handler.backendFailed(x, state === connecting ? 'refused' : 'closed')
+  }
+}

@@ -1,0 +1,84 @@
+import type { BackendConnection } from './backend-connection.ts'
+import type { DynoState } from './dyno-state.ts'
+
+/**
+ * A request that must not be sent twice takes an idle connection only this soon after its last use: the longer it rested, the
+ * likelier is the dyno closing it at this very moment, and such a request could then not be repeated.
+ */
+const JUST_USED_MS = 10
+/** Our side gives up an idle connection this long before the dyno said that it would. */
+const MARGIN_MS = 1_000
+
+/** Idle keep-alive connections to dynos, the last used first: the ones that are not needed grow old and go. */
+export class BackendPool {
+  readonly #idle = new Map<DynoState, BackendConnection[]>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** A connection that may carry a request now, or null: open a new one. */
+  take(dyno: DynoState, repeatable: boolean, nowMs: number): BackendConnection | null {
+    const idle = this.#idle.get(dyno)
+    const newest = idle?.at(-1)
+    if (idle === undefined || newest === undefined) return null
+    if (!repeatable && nowMs - newest.idleSinceMs > JUST_USED_MS) return null
+    idle.pop()
+    this.#size--
+    return newest
+  }
+
+  /** After a cleanly framed exchange. Closes the connection when it may not or need not be kept. */
+  put(backend: BackendConnection, idleMs: number, limit: number, nowMs: number): void {
+    const told = backend.keepAliveTimeoutMs
+    const restMs = told < 0 ? idleMs : Math.min(idleMs, told - MARGIN_MS)
+    const idle = this.#idleOf(backend.dyno)
+    if (!backend.reusable || restMs <= 0 || idle.length >= limit) {
+      backend.abort()
+      return
+    }
+    backend.idleSinceMs = nowMs
+    backend.rest(restMs)
+    idle.push(backend)
+    this.#size++
+  }
+
+  /** It closed, or said something that nobody asked for, while it was idle. */
+  remove(backend: BackendConnection): void {
+    const idle = this.#idle.get(backend.dyno)
+    const index = idle === undefined ? -1 : idle.lastIndexOf(backend)
+    if (index === -1) return
+    idle!.splice(index, 1)
+    this.#size--
+  }
+
+  /** The dyno takes no more requests: its idle connections are of no use. */
+  drop(dyno: DynoState): void {
+    const idle = this.#idle.get(dyno)
+    if (idle === undefined) return
+    this.#idle.delete(dyno)
+    this.#size -= idle.length
+    for (const backend of idle) backend.abort()
+  }
+
+  /** Those of dynos that are draining or gone. */
+  dropRetired(): void {
+    for (const dyno of [...this.#idle.keys()]) {
+      if (dyno.retired) this.drop(dyno)
+    }
+  }
+
+  dropAll(): void {
+    for (const dyno of [...this.#idle.keys()]) this.drop(dyno)
+  }
+
+  #idleOf(dyno: DynoState): BackendConnection[] {
+    let idle = this.#idle.get(dyno)
+    if (idle === undefined) {
+      idle = []
+      this.#idle.set(dyno, idle)
+    }
+    return idle
+  }
+}

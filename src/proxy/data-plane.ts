@@ -1,0 +1,332 @@
+import type { Socket } from 'node:net'
+import { type CompiledSnapshot, compileSnapshot } from '../model/compiled-snapshot.ts'
+import type { RouterTimeouts, SnapshotData } from '../model/snapshot.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { RouterMetrics } from '../telemetry/router-metrics.ts'
+import { DEFAULT_LIMITS, type HeadLimits } from '../wire/limits.ts'
+import type { BlockReason, ClientFacts } from './access.ts'
+import { AccessRecord, type FormatLine } from './access-log.ts'
+import { AppPools } from './app-pools.ts'
+import type { BackendConnection } from './backend-connection.ts'
+import { BackendPool } from './backend-pool.ts'
+import { ClientConnection, type ClientHost, type Entrance } from './client-connection.ts'
+import { Clock } from './clock.ts'
+import type { Exchange } from './exchange.ts'
+import { Listener, type ListenerHost, type ListenerOptions } from './listener.ts'
+import { Pipeline, type PipelineHost } from './pipeline.ts'
+import { describe, ERRORS, type ErrorCode, errorAnswer, type ResponseRestriction } from './router-error.ts'
+import { TimerWheel } from './timer-wheel.ts'
+
+export interface DataPlaneOptions {
+  readonly snapshot: SnapshotData
+  readonly metrics: RouterMetrics
+  readonly logger: Logger
+  /** null: no access log. */
+  readonly accessLog: { readonly format: FormatLine; write(line: string): void } | null
+  /** The router's own zone; '' none. */
+  readonly zone?: string
+}
+
+/** Everything of one worker: the current snapshot, the connections of both sides, and the one story between them. */
+export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
+  readonly clock = new Clock()
+  readonly wheel = new TimerWheel(this.clock)
+  readonly pools: AppPools
+  readonly backends = new BackendPool()
+  readonly tunnels = new Set<Exchange>()
+  readonly metrics: RouterMetrics
+  snapshot: CompiledSnapshot
+  headLimits: HeadLimits
+  closing = false
+  readonly #options: DataPlaneOptions
+  readonly #pipeline: Pipeline
+  readonly #listeners = new Map<string, Listener>()
+  readonly #clients = new Set<ClientConnection>()
+  readonly #clientsByAddress = new Map<string, number>()
+  readonly #record = new AccessRecord()
+  #whenEmpty: (() => void) | null = null
+
+  constructor(options: DataPlaneOptions) {
+    this.#options = options
+    this.metrics = options.metrics
+    this.snapshot = compileSnapshot(options.snapshot)
+    this.headLimits = headLimits(options.snapshot)
+    const { timeouts, limits } = options.snapshot
+    this.pools = new AppPools({ wheel: this.wheel, timeouts, limits, zone: options.zone })
+    this.pools.apply(this.snapshot)
+    this.#pipeline = new Pipeline(this)
+    this.wheel.start()
+  }
+
+  get timeouts(): RouterTimeouts {
+    return this.snapshot.data.timeouts
+  }
+
+  nowMs(): number {
+    return performance.now()
+  }
+
+  // --- Control's side ------------------------------------------------------------------------------------------------
+
+  /** One pointer is swapped; requests under way keep the snapshot that they began with. */
+  apply(data: SnapshotData): void {
+    const before = this.snapshot
+    this.snapshot = compileSnapshot(data, before)
+    this.headLimits = headLimits(data)
+    this.pools.apply(this.snapshot)
+    this.backends.dropRetired()
+    this.metrics.retainApps(this.snapshot.appsByName.keys())
+    this.#judgeTunnels()
+  }
+
+  /** Opens what is new, then closes what is gone. Rejects, with nothing changed, when an address cannot be bound. */
+  async listen(wanted: readonly ListenerOptions[]): Promise<void> {
+    const opened: Listener[] = []
+    try {
+      for (const options of wanted) {
+        if (sameSocket(this.#listeners.get(options.name)?.options, options)) continue
+        const listener = new Listener(options, this)
+        await listener.listen()
+        opened.push(listener)
+      }
+    } catch (error) {
+      for (const listener of opened) listener.close()
+      throw error
+    }
+    for (const [name, listener] of this.#listeners) {
+      const options = wanted.find((options) => options.name === name)
+      if (options !== undefined && sameSocket(listener.options, options)) {
+        listener.configure(options)
+      } else {
+        listener.close()
+        this.#listeners.delete(name)
+      }
+    }
+    for (const listener of opened) this.#listeners.set(listener.options.name, listener)
+  }
+
+  /** Bound ports by listener name. */
+  get ports(): Map<string, number> {
+    return new Map([...this.#listeners].map(([name, listener]) => [name, listener.port]))
+  }
+
+  /** Requests and tunnels under way on a dyno. */
+  inFlight(dynoId: string): number {
+    for (const pool of this.pools.values()) {
+      const dyno = pool.dynos.get(dynoId)
+      if (dyno !== undefined) return dyno.inFlight
+    }
+    return 0
+  }
+
+  /**
+   * Takes no more connections, lets requests end, then cuts what is left after `drainMs`. Tunnels are ended at once: nobody
+   * knows when they would end by themselves.
+   */
+  async stop(drainMs: number): Promise<void> {
+    this.closing = true
+    for (const listener of this.#listeners.values()) listener.close()
+    this.#listeners.clear()
+    for (const x of [...this.tunnels]) this.#pipeline.cutTunnel(x, '')
+    for (const client of [...this.#clients]) client.endIfIdle()
+    if (this.#clients.size > 0 && drainMs > 0) {
+      const empty = new Promise<void>((resolve) => {
+        this.#whenEmpty = resolve
+      })
+      const deadline = setTimeout(() => this.#whenEmpty?.(), drainMs)
+      await empty
+      clearTimeout(deadline)
+    }
+    this.#whenEmpty = null
+    for (const client of [...this.#clients]) this.#pipeline.forceClose(client.exchange)
+    for (const client of [...this.#clients]) client.socket.destroy()
+    this.backends.dropAll()
+    this.wheel.stop()
+  }
+
+  /** A `stop` under way waits no longer. */
+  hurry(): void {
+    this.#whenEmpty?.()
+  }
+
+  // --- Clients -------------------------------------------------------------------------------------------------------
+
+  listenerIndex(name: string): number {
+    return this.metrics.listener(name)
+  }
+
+  acceptFailed(listener: string, error: Error): void {
+    this.#options.logger.error({ listener, err: error }, 'cannot accept connections')
+  }
+
+  admit(entrance: Entrance, socket: Socket, facts: ClientFacts, needsProxyHeader: boolean): ClientConnection | null {
+    if (!needsProxyHeader && !this.#admitted(facts)) {
+      socket.resetAndDestroy()
+      return null
+    }
+    const client = new ClientConnection(this, this.#pipeline, entrance, socket, facts, needsProxyHeader)
+    this.metrics.connectionOpened(entrance.index)
+    this.#clients.add(client)
+    if (!needsProxyHeader) this.#countAddress(client)
+    return client
+  }
+
+  clientNamed(client: ClientConnection): boolean {
+    if (!this.#admitted(client.facts)) return false
+    this.#countAddress(client)
+    return true
+  }
+
+  connectionClosed(client: ClientConnection): void {
+    this.#clients.delete(client)
+    this.metrics.connectionClosed(client.entrance.index)
+    if (client.countedAddress !== '') {
+      const left = (this.#clientsByAddress.get(client.countedAddress) ?? 1) - 1
+      if (left === 0) this.#clientsByAddress.delete(client.countedAddress)
+      else this.#clientsByAddress.set(client.countedAddress, left)
+    }
+    if (this.#clients.size === 0) this.#whenEmpty?.()
+  }
+
+  /** What the peer address alone tells; with `forbid` the 403 waits for the request. */
+  #admitted(facts: ClientFacts): boolean {
+    const verdict = facts.judgePeer(this.snapshot.access)
+    if (verdict === 'admitted') return true
+    if (this.snapshot.data.onUntrusted === 'forbid' && verdict !== 'internal-listener') return true
+    this.metrics.clientBlocked(verdict)
+    this.#logBlocked(facts, verdict)
+    return false
+  }
+
+  /** H22 when there are too many already, of all or of this client. */
+  #countAddress(client: ClientConnection): void {
+    const { connections, connectionsPerAddress } = this.snapshot.data.limits
+    if (connectionsPerAddress > 0) {
+      client.countedAddress = client.facts.peerText
+      const count = (this.#clientsByAddress.get(client.countedAddress) ?? 0) + 1
+      this.#clientsByAddress.set(client.countedAddress, count)
+      if (count > connectionsPerAddress) return this.#turnAway(client)
+    }
+    if (connections > 0 && this.#clients.size > connections) this.#turnAway(client)
+  }
+
+  #turnAway(client: ClientConnection): void {
+    const answer = errorAnswer({
+      code: 'H22',
+      status: 503,
+      accept: '',
+      method: '',
+      requestId: '',
+      date: this.clock.date,
+      connection: 'close',
+      requestIdToClient: false,
+    })
+    client.writeText(answer.text)
+    client.sayGoodbye()
+    const record = this.#newRecord('H22')
+    record.forwardedFor = client.facts.peerText
+    record.status = 503
+    record.bytes = answer.bodyBytes
+    this.#write(record)
+    this.metrics.noApp.finished(503, 'H22', 0, -1, 0, answer.bodyBytes)
+  }
+
+  #judgeTunnels(): void {
+    for (const x of [...this.tunnels]) {
+      const { facts } = x.client
+      const app = this.snapshot.appsByName.get(x.app!.name)
+      const lives =
+        facts.judgeAgain(this.snapshot.access) === 'admitted' &&
+        app !== undefined &&
+        (facts.inside || !app.entry.internalRouting) &&
+        facts.judgeApp(app) === 'admitted'
+      if (!lives) this.#pipeline.cutTunnel(x, 'P01')
+    }
+  }
+
+  // --- Backends ------------------------------------------------------------------------------------------------------
+
+  idleClosed(backend: BackendConnection): void {
+    this.backends.remove(backend)
+  }
+
+  fault(error: unknown): void {
+    this.#options.logger.error({ err: error }, 'a connection was given up because of a bug in the router')
+  }
+
+  // --- The end of every exchange -------------------------------------------------------------------------------------
+
+  finished(x: Exchange): void {
+    const nowMs = this.nowMs()
+    const metrics = x.app === null ? this.metrics.noApp : this.metrics.app(x.app.name)
+    const firstByteMs = x.firstByteAtMs === -1 ? -1 : x.firstByteAtMs - x.beganAtMs
+    metrics.finished(x.status, x.code, nowMs - x.beganAtMs, firstByteMs, x.requestBytes, x.responseBytes)
+    if (this.#options.accessLog === null) return
+    const record = this.#record
+    const error = x.code === '' ? null : ERRORS[x.code]
+    record.sock = error === null ? '' : error.sock
+    record.at = error === null ? 'info' : error.at
+    record.code = x.code
+    record.desc = x.code === '' ? '' : describe(x.code, x.code === 'H25' ? (x.detail as ResponseRestriction) : '')
+    record.cause = x.code === 'H25' ? '' : x.detail
+    record.method = x.method
+    record.path = x.target
+    record.host = x.host
+    record.requestId = x.requestId
+    record.forwardedFor = x.forwardedFor
+    const dyno = x.lastDyno
+    record.dyno = dyno === null ? '' : dyno.entry.name
+    record.az = dyno === null ? '' : dyno.entry.az
+    record.release = dyno === null ? '' : dyno.entry.release
+    record.connectMs = x.connectMs
+    record.serviceMs = x.servedAtMs === -1 ? -1 : nowMs - x.servedAtMs
+    record.status = x.status
+    record.bytes = x.responseBytes
+    record.protocol = x.minorVersion === 1 ? 'http1.1' : 'http1.0'
+    record.app = x.app === null ? '' : x.app.name
+    record.retries = x.retries
+    record.notRetried = x.notRetried
+    this.#write(record)
+  }
+
+  #logBlocked(facts: ClientFacts, reason: BlockReason): void {
+    const record = this.#newRecord('P01')
+    record.forwardedFor = facts.text || facts.peerText
+    record.cause = facts.label === '' ? reason : `${reason} (${facts.label})`
+    this.#write(record)
+  }
+
+  #newRecord(code: ErrorCode): AccessRecord {
+    const record = new AccessRecord()
+    const error = ERRORS[code]
+    record.code = code
+    record.at = error.at
+    record.sock = error.sock
+    record.desc = describe(code)
+    return record
+  }
+
+  #write(record: AccessRecord): void {
+    const { accessLog } = this.#options
+    if (accessLog !== null) accessLog.write(accessLog.format(record))
+  }
+}
+
+function headLimits(data: SnapshotData): HeadLimits {
+  const { limits } = data
+  return {
+    ...DEFAULT_LIMITS,
+    requestLineBytes: limits.requestLineBytes,
+    headerLineBytes: limits.headerLineBytes,
+    headerNameBytes: limits.headerNameBytes,
+    headerCount: limits.headerCount,
+    headBytes: limits.headBytes,
+    chunkExtensionBytes: limits.chunkExtensionBytes,
+    trailerBytes: limits.trailerBytes,
+  }
+}
+
+/** Whether a listener can stay bound. Port 0 asks for any: the one that it has will do. */
+function sameSocket(bound: ListenerOptions | undefined, wanted: ListenerOptions): boolean {
+  return bound !== undefined && bound.host === wanted.host && bound.port === wanted.port
+}

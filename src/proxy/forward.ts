@@ -1,0 +1,156 @@
+import type { HeaderPolicy } from '../model/snapshot.ts'
+import { BodyKind } from '../wire/body-framing.ts'
+import { writeResponseHead } from '../wire/head-writer.ts'
+import type { AnswerHandler, BackendConnection, BackendFailure } from './backend-connection.ts'
+import type { Clock } from './clock.ts'
+import { type Exchange, Phase } from './exchange.ts'
+
+/** What the forwarding of one request came to; the pipeline decides what follows. */
+export interface ForwardOutcome {
+  connected(x: Exchange): void
+  /** The answer is whole, and all of it was written towards the client. */
+  answered(x: Exchange, backend: BackendConnection): void
+  switchedProtocols(x: Exchange, backend: BackendConnection): void
+  malformedAnswer(x: Exchange, refusal: number): void
+  backendFailed(x: Exchange, failure: BackendFailure): void
+  tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void
+}
+
+export interface ForwardHost {
+  readonly clock: Clock
+  readonly closing: boolean
+  nowMs(): number
+}
+
+/** The dyno may send at most this many 1xx heads before its answer: each is work for the client. */
+const INFORMATIONAL_HEADS = 32
+
+/** Moves bytes: the request to the dyno, the answer to the client, both re-framed, nothing gathered that need not be. */
+export class Forward implements AnswerHandler {
+  readonly #host: ForwardHost
+  readonly #outcome: ForwardOutcome
+
+  constructor(host: ForwardHost, outcome: ForwardOutcome) {
+    this.#host = host
+    this.#outcome = outcome
+  }
+
+  // --- The request ---------------------------------------------------------------------------------------------------
+
+  /** The head, and what of the body is here, in one write. */
+  send(x: Exchange, backend: BackendConnection): void {
+    const { client, held } = x
+    const { timeouts } = x.app!.entry
+    x.phase = Phase.sent
+    x.backend = backend
+    x.servedAtMs = this.#host.nowMs()
+    backend.feeder = client
+    client.feeder = backend
+    backend.serve(x, timeouts.idleMs)
+    const payload = held.length === 0 ? null : held.bytes.subarray(held.start, held.end)
+    backend.writeHeld(x.requestText, payload, x.requestChunked, x.requestEnded, client.body.trailers)
+    if (x.requestEnded) {
+      x.sentAtMs = x.servedAtMs
+      backend.awaitAnswer(timeouts.firstByteMs)
+    } else {
+      // From here on the body is streamed, and what was streamed cannot be repeated.
+      x.repeatable = false
+      held.clear()
+      if (!backend.congested) client.resume()
+    }
+  }
+
+  /** More of the body, or its end, in `bytes` by `x.client.body`. */
+  payload(x: Exchange, bytes: Buffer): void {
+    const backend = x.backend as BackendConnection
+    backend.writePayload('', bytes, x.client.body, x.requestChunked)
+    if (!x.requestEnded) return
+    x.sentAtMs = this.#host.nowMs()
+    backend.awaitAnswer(x.app!.entry.timeouts.firstByteMs)
+  }
+
+  // --- The answer ----------------------------------------------------------------------------------------------------
+
+  connected(x: Exchange): void {
+    this.#outcome.connected(x)
+  }
+
+  informational(x: Exchange, backend: BackendConnection): void {
+    const { head } = backend
+    if (++x.informational > INFORMATIONAL_HEADS) {
+      this.#outcome.malformedAnswer(x, 0)
+      return
+    }
+    // 100 is the router's own answer unless it passed the expectation on; HTTP/1.0 knows no 1xx (RFC 9110 §15.2).
+    if (x.minorVersion === 0 || (head.status === 100 && !x.continueFromDyno)) return
+    if (head.status === 100) x.continued = true
+    x.client.writeText(writeResponseHead(head, this.#headOptions(x, 'none', true)))
+  }
+
+  answerBegan(x: Exchange, backend: BackendConnection, bytes: Buffer): void {
+    const { client } = x
+    const { head, body } = backend
+    x.firstByteAtMs = this.#host.nowMs()
+    x.status = head.status
+    x.held.clear()
+    if (head.status === 101) {
+      client.writeText(writeResponseHead(head, this.#headOptions(x, 'none', true)))
+      x.bytesBeforeTunnel = client.writtenBytes
+      this.#outcome.switchedProtocols(x, backend)
+      return
+    }
+    x.phase = Phase.answering
+    x.responseChunked = body.kind === BodyKind.chunked && x.minorVersion === 1
+    x.closeDelimited = body.kind === BodyKind.untilClose || (body.kind === BodyKind.chunked && x.minorVersion === 0)
+    // What a client that wanted to upgrade sent ahead was not meant as a request; what belongs to a body that nobody read is none.
+    const limit = x.snapshot!.data.limits.requestsPerConnection
+    if (
+      !x.requestEnded ||
+      x.closeDelimited ||
+      x.upgrade !== '' ||
+      (x.continueFromDyno && !x.continued) ||
+      this.#host.closing ||
+      (limit > 0 && client.requests >= limit)
+    ) {
+      x.keepAlive = false
+    }
+    const framing =
+      body.kind === BodyKind.none ? 'none' : x.responseChunked ? 'chunked' : x.closeDelimited ? 'close' : 'length'
+    const text = writeResponseHead(head, this.#headOptions(x, framing, x.keepAlive))
+    x.responseBytes = body.payloadBytes
+    client.writePayload(text, bytes, body, x.responseChunked)
+    if (body.ended) this.#outcome.answered(x, backend)
+  }
+
+  answerPayload(x: Exchange, backend: BackendConnection, bytes: Buffer): void {
+    const { body } = backend
+    x.responseBytes += body.payloadBytes
+    x.client.writePayload('', bytes, body, x.responseChunked)
+    if (body.ended) this.#outcome.answered(x, backend)
+  }
+
+  malformedAnswer(x: Exchange, refusal: number): void {
+    this.#outcome.malformedAnswer(x, refusal)
+  }
+
+  backendFailed(x: Exchange, failure: BackendFailure): void {
+    this.#outcome.backendFailed(x, failure)
+  }
+
+  tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void {
+    this.#outcome.tunnelHalfClosed(x, side)
+  }
+
+  #headOptions(x: Exchange, framing: 'length' | 'chunked' | 'close' | 'none', keepAlive: boolean) {
+    const policy: HeaderPolicy = x.snapshot!.data.headers
+    return {
+      clientMinorVersion: x.minorVersion,
+      framing,
+      keepAlive,
+      requestId: policy.requestIdToClient ? x.requestId : '',
+      date: this.#host.clock.date,
+      upgrade: x.status === 101,
+      via: policy.via,
+    }
+  }
+}

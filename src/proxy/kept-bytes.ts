@@ -1,0 +1,59 @@
+/**
+ * Bytes that a peer sent before they could be used: a head that is not complete yet, requests sent ahead, payload that waits
+ * for a dyno. The shared read buffer is overwritten by the next read of any connection, so what must outlive the callback is
+ * copied here.
+ */
+export class KeptBytes {
+  #bytes: Buffer = EMPTY
+  #start = 0
+  #end = 0
+
+  get length(): number {
+    return this.#end - this.#start
+  }
+
+  /** The storage; valid between `start` and `end` until the next append. */
+  get bytes(): Buffer {
+    return this.#bytes
+  }
+
+  get start(): number {
+    return this.#start
+  }
+
+  get end(): number {
+    return this.#end
+  }
+
+  /** Storage doubles, so a head that comes byte by byte costs linear work. Callers bound the length. */
+  append(source: Buffer, start: number, end: number): void {
+    const more = end - start
+    const length = this.length
+    if (this.#end + more > this.#bytes.length) {
+      const wanted = length + more
+      let target = this.#bytes
+      if (wanted > target.length) target = Buffer.allocUnsafeSlow(Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(wanted))))
+      this.#bytes.copy(target, 0, this.#start, this.#end)
+      this.#bytes = target
+      this.#start = 0
+      this.#end = length
+    }
+    source.copy(this.#bytes, this.#end, start, end)
+    this.#end += more
+  }
+
+  /** Forget the first `count` bytes. Storage is given back when nothing is left: idle connections hold none. */
+  consume(count: number): void {
+    this.#start += count
+    if (this.#start >= this.#end) this.clear()
+  }
+
+  clear(): void {
+    this.#bytes = EMPTY
+    this.#start = 0
+    this.#end = 0
+  }
+}
+
+const SMALLEST = 512
+const EMPTY = Buffer.alloc(0)

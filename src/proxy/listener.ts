@@ -1,0 +1,144 @@
+import { createServer, type Server, Socket } from 'node:net'
+import { parseCidr } from '../model/address.ts'
+import { CidrSet } from '../model/cidr-set.ts'
+import { ClientFacts } from './access.ts'
+import type { ClientConnection, Entrance } from './client-connection.ts'
+import { sharedReadBuffer } from './shared-read-buffer.ts'
+
+/** What the config says of one bound socket. */
+export interface ListenerOptions {
+  readonly name: string
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly exposure: 'public' | 'internal'
+  readonly forwardedFor: 'replace' | 'append'
+  /** CIDRs of peers that must begin with a PROXY header; null: nobody may. */
+  readonly proxyHeaderFrom: readonly string[] | null
+}
+
+export interface ListenerHost {
+  /** Number of this listener in the metrics. */
+  listenerIndex(name: string): number
+  /** A connection was accepted. null: it is not wanted, and was dealt with. */
+  admit(entrance: Entrance, socket: Socket, facts: ClientFacts, needsProxyHeader: boolean): ClientConnection | null
+  acceptFailed(listener: string, error: Error): void
+}
+
+/** More than this waiting for a client, and its dyno is not read. With what one read adds it stays far below 1 MiB. */
+const TO_CLIENT_BYTES = 262_144
+/** Connections that the kernel keeps until they are accepted; it caps this itself (net.core.somaxconn). */
+const BACKLOG = 4096
+
+/** A bound socket with an exposure. */
+export class Listener implements Entrance {
+  #options: ListenerOptions
+  #proxyHeaderFrom: CidrSet | null
+  readonly index: number
+  readonly #host: ListenerHost
+  readonly #server: Server
+
+  constructor(options: ListenerOptions, host: ListenerHost) {
+    this.#options = options
+    this.#proxyHeaderFrom = cidrSet(options.proxyHeaderFrom)
+    this.index = host.listenerIndex(options.name)
+    this.#host = host
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true })
+  }
+
+  get options(): ListenerOptions {
+    return this.#options
+  }
+
+  /** For connections from now on; the bound address stays. */
+  configure(options: ListenerOptions): void {
+    this.#options = options
+    this.#proxyHeaderFrom = cidrSet(options.proxyHeaderFrom)
+  }
+
+  get exposure(): 'public' | 'internal' {
+    return this.options.exposure
+  }
+
+  get forwardedFor(): 'replace' | 'append' {
+    return this.options.forwardedFor
+  }
+
+  /** The bound port, which differs from the configured one when that is 0. */
+  get port(): number {
+    const address = this.#server.address()
+    return address === null || typeof address === 'string' ? 0 : address.port
+  }
+
+  /** Rejects with the reason when the address cannot be bound. */
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ host: this.options.host, port: this.options.port, backlog: BACKLOG }, () => {
+        this.#server.off('error', reject)
+        this.#server.on('error', (error) => this.#host.acceptFailed(this.options.name, error))
+        this.#acceptHandles()
+        resolve()
+      })
+    })
+  }
+
+  /** Takes no more connections; those that are open go on. */
+  close(): void {
+    this.#server.close()
+  }
+
+  /**
+   * Sockets that are to read into a buffer of ours must be told so when they are made, and `net.Server` makes them without
+   * asking. So the handle of an accepted connection is wrapped here, in the place where the server would do it.
+   */
+  #acceptHandles(): void {
+    const handle = (this.#server as unknown as { _handle: ListeningHandle })._handle
+    handle.onconnection = (errorNumber, accepted) => {
+      if (errorNumber !== 0 || accepted === undefined) {
+        // Out of file descriptors, as a rule: the kernel keeps the connection and accepting goes on.
+        this.#host.acceptFailed(this.options.name, new Error(`accept failed: ${errorNumber}`))
+        return
+      }
+      this.#accept(accepted)
+    }
+  }
+
+  #accept(handle: unknown): void {
+    let client: ClientConnection | null = null
+    const socket = new Socket({
+      handle,
+      allowHalfOpen: true,
+      highWaterMark: TO_CLIENT_BYTES,
+      onread: {
+        buffer: sharedReadBuffer,
+        callback: (count: number, bytes: Uint8Array) => {
+          if (client === null) return false
+          client.onRead(count, bytes as Buffer)
+          return !client.paused
+        },
+      },
+    } as ConstructorParameters<typeof Socket>[0])
+    socket.setNoDelay(true)
+    const facts = new ClientFacts(socket.remoteAddress, this.exposure)
+    const from = this.#proxyHeaderFrom
+    const needsProxyHeader = from !== null && facts.peer !== null && from.has(facts.peer)
+    client = this.#host.admit(this, socket, facts, needsProxyHeader)
+    if (client !== null) socket.resume()
+  }
+}
+
+function cidrSet(texts: readonly string[] | null): CidrSet | null {
+  if (texts === null) return null
+  return new CidrSet(
+    texts.map((text) => {
+      const cidr = parseCidr(text)
+      if (typeof cidr === 'string') throw new Error(cidr)
+      return { cidr, deny: false }
+    }),
+  )
+}
+
+interface ListeningHandle {
+  onconnection: (errorNumber: number, accepted: unknown) => void
+}

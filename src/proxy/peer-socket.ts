@@ -1,0 +1,123 @@
+import type { Socket } from 'node:net'
+import type { BodyFraming } from '../wire/body-framing.ts'
+import { chunkHead, LAST_CHUNK } from '../wire/body-framing.ts'
+
+/** A text of up to this size leaves in one system call from a stack buffer; more than that is gathered in a buffer of its own. */
+const TEXT_WRITE_BYTES = 16_000
+
+/**
+ * What the connections of both peers share: writing heads and payload in as few system calls as possible, and
+ * back-pressure. While more waits for this peer than its high-water mark, the peer that feeds it is not read.
+ */
+export abstract class PeerSocket {
+  readonly socket: Socket
+  /** The peer whose bytes are written here; it is paused while this one is congested. */
+  feeder: PeerSocket | null = null
+  #paused = false
+
+  constructor(socket: Socket) {
+    this.socket = socket
+    socket.on('drain', () => this.onDrain())
+  }
+
+  /** True from the write that reached the high-water mark until all of it was handed to the kernel. */
+  get congested(): boolean {
+    return this.socket.writableNeedDrain
+  }
+
+  /** Bytes that the kernel has not taken. Shrinks within one large write too, so it shows whether a slow peer reads at all. */
+  get unsentBytes(): number {
+    const handle = (this.socket as unknown as { _handle: { writeQueueSize: number } | null })._handle
+    return handle === null ? 0 : handle.writeQueueSize
+  }
+
+  /** Bytes written since the connection opened. */
+  get writtenBytes(): number {
+    return this.socket.bytesWritten
+  }
+
+  pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.socket.pause()
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.socket.resume()
+  }
+
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  writeText(text: string): void {
+    if (this.socket.writable) this.#sent(this.socket.write(text, 'latin1'))
+  }
+
+  /** Copies: `bytes` is the shared read buffer, and the write may end after it was overwritten. */
+  writeBytes(bytes: Buffer, start: number, end: number): void {
+    if (!this.socket.writable || end <= start) return
+    if (end - start <= TEXT_WRITE_BYTES) this.writeText(bytes.latin1Slice(start, end))
+    else this.#sent(this.socket.write(Buffer.from(bytes.subarray(start, end))))
+  }
+
+  /** A head (or '') and payload that was kept for this write: nobody changes it. `chunked` re-frames it as one chunk. */
+  writeHeld(head: string, payload: Buffer | null, chunked: boolean, ended: boolean, trailers: string): void {
+    if (!this.socket.writable) return
+    const size = payload === null ? 0 : payload.length
+    const before = chunked && size > 0 ? head + chunkHead(size) : head
+    const after = chunked ? chunkTail(size, ended, trailers) : ''
+    if (payload === null || before.length + size + after.length <= TEXT_WRITE_BYTES) {
+      const text = before + (payload === null ? '' : payload.latin1Slice(0, size)) + after
+      if (text.length > 0) this.writeText(text)
+      return
+    }
+    this.socket.cork()
+    this.writeText(before)
+    this.#sent(this.socket.write(payload))
+    if (after.length > 0) this.writeText(after)
+    this.socket.uncork()
+  }
+
+  /** A head (or '') and the payload that `body` just found in `bytes`, re-framed. Copies, as `writeBytes` does. */
+  writePayload(head: string, bytes: Buffer, body: BodyFraming, chunked: boolean): void {
+    if (!this.socket.writable) return
+    const size = body.payloadBytes
+    const before = chunked && size > 0 ? head + chunkHead(size) : head
+    const after = chunked ? chunkTail(size, body.ended, body.trailers) : ''
+    const total = before.length + size + after.length
+    if (total === 0) return
+    if (total <= TEXT_WRITE_BYTES) {
+      let text = before
+      for (let i = 0; i < body.rangeCount; i++) text += bytes.latin1Slice(body.ranges[2 * i], body.ranges[2 * i + 1])
+      this.writeText(text + after)
+      return
+    }
+    const gathered = Buffer.allocUnsafeSlow(total)
+    let at = gathered.latin1Write(before, 0)
+    for (let i = 0; i < body.rangeCount; i++) at += bytes.copy(gathered, at, body.ranges[2 * i], body.ranges[2 * i + 1])
+    gathered.latin1Write(after, at)
+    this.#sent(this.socket.write(gathered))
+  }
+
+  /** A TCP reset instead of an orderly end, so that the peer cannot take a cut message for a whole one. */
+  reset(): void {
+    if (!this.socket.destroyed) this.socket.resetAndDestroy()
+  }
+
+  protected onDrain(): void {
+    this.feeder?.resume()
+  }
+
+  #sent(roomLeft: boolean): void {
+    if (!roomLeft) this.feeder?.pause()
+  }
+}
+
+function chunkTail(size: number, ended: boolean, trailers: string): string {
+  if (!ended) return size > 0 ? '\r\n' : ''
+  const last = trailers === '' ? LAST_CHUNK : `0\r\n${trailers}\r\n`
+  return size > 0 ? `\r\n${last}` : last
+}
