@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { closeSync, openSync, readSync, truncateSync } from 'node:fs'
 import { request } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contender } from './contenders/contender.ts'
 import { apps, type Facts, requestHost, type SpaceShape, trustedCidrs } from './facts.ts'
 import { openFilesLimit } from './measure.ts'
 import { onCores } from './pin.ts'
+import { freePort } from './ports.ts'
 import { type Running, start } from './processes.ts'
 import { makeDirectory, type Stage } from './stage.ts'
 
@@ -156,14 +156,4 @@ function countLines(file: string): number {
   }
   closeSync(fd)
   return lines
-}
-
-/** Free now; nothing else on the machine is expected to take it in the next moment. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
