@@ -352,6 +352,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.#state = State.tunnel
     this.#waitFor(Wait.tunnel, idleMs)
     this.resume()
+    if (this.#ahead.length > 0 && !this.#consuming) this.#consumeAhead()
   }
 
   /** The other end of the tunnel sent something. */

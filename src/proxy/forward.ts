@@ -1,6 +1,7 @@
 import type { HeaderPolicy } from '../model/snapshot.ts'
 import { BodyKind } from '../wire/body-framing.ts'
 import { writeResponseHead } from '../wire/head-writer.ts'
+import { refusalOf } from '../wire/refusal.ts'
 import type { AnswerHandler, BackendConnection, BackendFailure } from './backend-connection.ts'
 import type { Clock } from './clock.ts'
 import { type Exchange, Phase } from './exchange.ts'
@@ -11,7 +12,8 @@ export interface ForwardOutcome {
   /** The answer is whole, and all of it was written towards the client. */
   answered(x: Exchange, backend: BackendConnection): void
   switchedProtocols(x: Exchange, backend: BackendConnection): void
-  malformedAnswer(x: Exchange, refusal: number): void
+  /** What the dyno sent is no answer, or one that must not be passed on. */
+  badAnswer(x: Exchange, code: 'H17' | 'H25', detail: string): void
   backendFailed(x: Exchange, failure: BackendFailure): void
   tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void
 }
@@ -78,7 +80,7 @@ export class Forward implements AnswerHandler {
   informational(x: Exchange, backend: BackendConnection): void {
     const { head } = backend
     if (++x.informational > INFORMATIONAL_HEADS) {
-      this.#outcome.malformedAnswer(x, 0)
+      this.#outcome.badAnswer(x, 'H17', 'too many interim answers')
       return
     }
     // 100 is the router's own answer unless it passed the expectation on; HTTP/1.0 knows no 1xx (RFC 9110 §15.2).
@@ -94,6 +96,10 @@ export class Forward implements AnswerHandler {
     x.status = head.status
     x.held.clear()
     if (head.status === 101) {
+      if (!offered(x.upgrade, head.upgrade)) {
+        this.#outcome.badAnswer(x, 'H17', 'switched to a protocol that was not offered')
+        return
+      }
       client.writeText(writeResponseHead(head, this.#headOptions(x, 'none', true)))
       x.bytesBeforeTunnel = client.writtenBytes
       this.#outcome.switchedProtocols(x, backend)
@@ -130,7 +136,8 @@ export class Forward implements AnswerHandler {
   }
 
   malformedAnswer(x: Exchange, refusal: number): void {
-    this.#outcome.malformedAnswer(x, refusal)
+    const { code, detail } = refusalOf(refusal)
+    this.#outcome.badAnswer(x, code, detail)
   }
 
   backendFailed(x: Exchange, failure: BackendFailure): void {
@@ -153,4 +160,14 @@ export class Forward implements AnswerHandler {
       via: policy.via,
     }
   }
+}
+
+/** A tunnel begins only with a protocol that the client named (RFC 9110 §7.8); else its bytes could pass for something else. */
+function offered(upgrade: string, chosen: string): boolean {
+  if (upgrade === '' || chosen === '') return false
+  const names = upgrade.toLowerCase().split(',')
+  return chosen
+    .toLowerCase()
+    .split(',')
+    .every((name) => names.some((offer) => offer.trim() === name.trim()))
 }

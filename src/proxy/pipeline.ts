@@ -271,9 +271,8 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     if (x.phase === Phase.flushing) this.#finish(x, x.keepAlive)
   }
 
-  malformedAnswer(x: Exchange, refusal: number): void {
-    const { code, detail } = refusalOf(refusal)
-    this.#refuse(x, code === 'H25' ? 'H25' : 'H17', 0, detail)
+  badAnswer(x: Exchange, code: 'H17' | 'H25', detail: string): void {
+    this.#refuse(x, code, statusOf(code), detail)
   }
 
   // --- Tunnels -------------------------------------------------------------------------------------------------------
