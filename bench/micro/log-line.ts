@@ -6,8 +6,8 @@ import { AccessRecord, formatJson, formatLogfmt } from '../../src/proxy/access-l
 import { LogClock } from '../../src/telemetry/log-clock.ts'
 import { RouterMetrics } from '../../src/telemetry/router-metrics.ts'
 
-const ROUNDS = 8
-const CALLS = 500_000
+const ROUNDS = 200
+const CALLS = 10_000
 const KINDS = 1024
 
 // As the router has them: flat strings, most of them slices of a request head.

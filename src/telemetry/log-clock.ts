@@ -1,14 +1,20 @@
-/** A step of the wall clock (NTP, a suspended machine) larger than this is followed; smaller ones are the two clocks' grain. */
+/** A step of the wall clock (NTP, a suspended machine) beyond this is followed; less is the grain of the two clocks. */
 const TOLERANCE_MS = 20
+
+// Looked up rather than padded for every line.
+const THREE_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'))
+const MICROSECONDS = THREE_DIGITS.map((digits) => `${digits}Z`)
 
 /**
  * Timestamps with microseconds: `2026-04-26T16:58:32.943253Z`.
- * The wall clock of JavaScript counts milliseconds, the monotonic one microseconds but drifts from the wall over weeks: the
- * monotonic one is read, and compared with the wall once a second, when the text of the second is made anew anyway.
+ * The wall clock of JavaScript counts milliseconds; the monotonic one counts microseconds, but it drifts from the wall over
+ * weeks and stands still while the machine sleeps. So the monotonic one is read, and set right by the wall once a second, when the text of
+ * the second has to be made anew anyway.
  */
 export class LogClock {
   readonly #wallMs: () => number
   readonly #monotonicMs: () => number
+  /** What the wall showed when the monotonic clock was 0. */
   #originMs: number
   #secondBeganMs = Number.NEGATIVE_INFINITY
   /** `2026-04-26T16:58:32.` */
@@ -21,20 +27,22 @@ export class LogClock {
   }
 
   timestamp(): string {
+    let intoSecondMs = this.#originMs + this.#monotonicMs() - this.#secondBeganMs
+    if (!(intoSecondMs >= 0 && intoSecondMs < 1000)) intoSecondMs = this.#beginSecond()
+    const wholeMs = Math.trunc(intoSecondMs)
+    const micros = Math.trunc((intoSecondMs - wholeMs) * 1000)
+    return this.#second + THREE_DIGITS[wholeMs]! + MICROSECONDS[micros]!
+  }
+
+  #beginSecond(): number {
+    const wallMs = this.#wallMs()
     let nowMs = this.#originMs + this.#monotonicMs()
-    let intoSecondMs = nowMs - this.#secondBeganMs
-    if (!(intoSecondMs >= 0 && intoSecondMs < 1000)) {
-      const aheadMs = nowMs - this.#wallMs()
-      if (Math.abs(aheadMs) > TOLERANCE_MS) {
-        this.#originMs -= aheadMs
-        nowMs -= aheadMs
-      }
-      this.#secondBeganMs = Math.floor(nowMs / 1000) * 1000
-      this.#second = `${new Date(this.#secondBeganMs).toISOString().slice(0, 19)}.`
-      intoSecondMs = nowMs - this.#secondBeganMs
+    if (Math.abs(nowMs - wallMs) > TOLERANCE_MS) {
+      this.#originMs += wallMs - nowMs
+      nowMs = wallMs
     }
-    // A leading 1 keeps the zeros: 1_000_000 + 3_253 is '1003253'.
-    const micros = 1_000_000 + Math.trunc(intoSecondMs * 1000)
-    return `${this.#second}${String(micros).slice(1)}Z`
+    this.#secondBeganMs = Math.floor(nowMs / 1000) * 1000
+    this.#second = `${new Date(this.#secondBeganMs).toISOString().slice(0, 19)}.`
+    return nowMs - this.#secondBeganMs
   }
 }

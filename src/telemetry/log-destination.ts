@@ -63,9 +63,10 @@ class FileDestination implements LogDestination {
   readonly #onTrouble: (error: Error) => void
   #fd: number
   #sonic: sonicBoom.SonicBoom
-  /** What SonicBoom is writing. */
+  /** What is being written, or waits to be tried again. */
   #chunk: Buffer | null = null
   #done: Done | null = null
+  #troubled = false
   #retry: NodeJS.Timeout | null = null
   #reopenAfterWrite = false
 
@@ -89,15 +90,15 @@ class FileDestination implements LogDestination {
   reopen(): void {
     if (this.#path === '') return
     if (this.#chunk !== null && this.#retry === null) {
-      this.#reopenAfterWrite = true
+      this.#reopenAfterWrite = true // A descriptor must not be closed under a thread that writes to it.
       return
     }
     const fd = openLog(this.#path)
     this.#sonic.destroy()
-    this.#stopRetrying()
     this.#fd = fd
     this.#sonic = this.#start()
-    // What could not be written to the old file goes to the new one, whole.
+    this.#stopRetrying()
+    // What the old file did not take goes to the new one, whole.
     if (this.#chunk !== null) this.#put(this.#chunk)
   }
 
@@ -110,12 +111,7 @@ class FileDestination implements LogDestination {
   #start(): sonicBoom.SonicBoom {
     const sonic = new sonicBoom.SonicBoom({ fd: this.#fd, contentMode: 'buffer' })
     sonic.on('drain', () => this.#written())
-    sonic.on('error', (error: Error) => {
-      if (sonic !== this.#sonic || this.#chunk === null) return
-      if (this.#retry === null) this.#onTrouble(error)
-      // SonicBoom keeps what it could not write, and goes on with it when it is flushed.
-      this.#retry = setTimeout(() => sonic.flush(), RETRY_MS)
-    })
+    sonic.on('error', (error: Error) => this.#failed(error))
     return sonic
   }
 
@@ -127,16 +123,31 @@ class FileDestination implements LogDestination {
     const done = this.#done
     this.#chunk = null
     this.#done = null
-    this.#stopRetrying()
-    if (this.#reopenAfterWrite) {
-      this.#reopenAfterWrite = false
-      try {
-        this.reopen()
-      } catch (error) {
-        this.#onTrouble(error as Error)
-      }
-    }
+    this.#troubled = false
+    this.#reopenIfAsked()
     done?.(null)
+  }
+
+  #failed(error: Error): void {
+    if (this.#done === null) return // Destroyed.
+    if (!this.#troubled) this.#onTrouble(error)
+    this.#troubled = true
+    this.#retry = setTimeout(() => {
+      this.#retry = null
+      // SonicBoom keeps what it could not write and goes on with it.
+      this.#sonic.flush()
+    }, RETRY_MS)
+    this.#reopenIfAsked()
+  }
+
+  #reopenIfAsked(): void {
+    if (!this.#reopenAfterWrite) return
+    this.#reopenAfterWrite = false
+    try {
+      this.reopen()
+    } catch (error) {
+      this.#onTrouble(error as Error)
+    }
   }
 
   #stopRetrying(): void {
@@ -145,7 +156,7 @@ class FileDestination implements LogDestination {
   }
 }
 
-/** The log names clients: not for everyone on the machine. */
+/** The log names clients: it is not for everyone on the machine. */
 function openLog(path: string): number {
   return openSync(path, 'a', 0o640)
 }
