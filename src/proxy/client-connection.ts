@@ -141,6 +141,17 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     return this.#state === State.tunnel
   }
 
+  // While the client is not read because its dyno is slow, it is not the one that is idle.
+  override pause(): void {
+    super.pause()
+    if (this.#wait === Wait.body) this.#host.wheel.disarm(this.#timer)
+  }
+
+  override resume(): void {
+    super.resume()
+    if (this.#wait === Wait.body) this.#touch()
+  }
+
   // --- Reading -------------------------------------------------------------------------------------------------------
 
   /** The socket read `count` bytes into the shared buffer, which is overwritten after this call. */

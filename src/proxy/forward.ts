@@ -125,14 +125,19 @@ export class Forward implements AnswerHandler {
     const text = writeResponseHead(head, this.#headOptions(x, framing, x.keepAlive))
     x.responseBytes = body.payloadBytes
     client.writePayload(text, bytes, body, x.responseChunked)
-    if (body.ended) this.#outcome.answered(x, backend)
+    this.#written(x, backend)
   }
 
   answerPayload(x: Exchange, backend: BackendConnection, bytes: Buffer): void {
     const { body } = backend
     x.responseBytes += body.payloadBytes
     x.client.writePayload('', bytes, body, x.responseChunked)
-    if (body.ended) this.#outcome.answered(x, backend)
+    this.#written(x, backend)
+  }
+
+  #written(x: Exchange, backend: BackendConnection): void {
+    if (backend.body.ended) this.#outcome.answered(x, backend)
+    else if (x.client.congested) x.client.watchWrites(x.app!.entry.timeouts.idleMs)
   }
 
   malformedAnswer(x: Exchange, refusal: number): void {

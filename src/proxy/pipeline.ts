@@ -258,13 +258,13 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     } else {
       backend.abort()
     }
+    x.pool!.release(dyno)
     if (x.client.congested) {
       x.phase = Phase.flushing
       x.client.watchWrites(x.app!.entry.timeouts.idleMs)
     } else {
       this.#finish(x, x.keepAlive)
     }
-    x.pool!.release(dyno)
   }
 
   answerTaken(x: Exchange): void {
@@ -362,7 +362,8 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     x.code = code
     x.detail = detail
     this.#letGo(x)
-    if (x.phase === Phase.answering) return this.#cut(x)
+    // An answer is on its way, or was: another one would be taken for that of the next request.
+    if (x.status !== 0) return this.#cut(x)
     // Whatever is left of the request, nobody knows where it ends or wants it.
     const keepAlive = x.keepAlive && x.requestEnded && !this.#host.closing
     const answer = errorAnswer({
