@@ -1,5 +1,6 @@
 import { type IpAddress, parseAddress } from '../model/address.ts'
 import type { AccessRules, App, TrustedSet } from '../model/compiled-snapshot.ts'
+import type { TrustedRange } from '../model/snapshot.ts'
 
 /** `admitted`, or why not: the reasons that `clientBlocked` counts. */
 export type Verdict = 'admitted' | BlockReason
@@ -26,6 +27,8 @@ export class ClientFacts {
   verdict: Verdict = 'untrusted-source'
   /** Label or CIDR of the range that decided, for the log; '' when none did. */
   label = ''
+  /** The same for the app's own ranges, after `judgeApp`. */
+  appLabel = ''
 
   /** What the fields above were decided by. */
   #rules: AccessRules | null = null
@@ -64,7 +67,7 @@ export class ClientFacts {
     return this.verdict
   }
 
-  /** Rules changed: is what was admitted with the last X-Forwarded-For still? For tunnels, which make no further requests. */
+  /** By other rules, with the last X-Forwarded-For that was believed: for tunnels, which make no further requests. */
   judgeAgain(rules: AccessRules): Verdict {
     return this.judgeRequest(rules, this.#forwardedFor)
   }
@@ -77,12 +80,13 @@ export class ClientFacts {
       this.#appAddress = this.address
       const range = decidingRange(app.trusted, this.address)
       this.#appVerdict = range?.action === 'allow' ? 'admitted' : 'app-range'
+      this.appLabel = labelOf(range)
     }
     return this.#appVerdict
   }
 
   #judge(rules: AccessRules, forwardedFor: string): void {
-    this.#forwardedFor = forwardedFor
+    this.#forwardedFor = this.proxied ? forwardedFor : ''
     this.address = this.proxied ? forwardedClient(this.peer!, rules, forwardedFor) : this.peer
     this.text = this.address === null ? '' : this.address.text
     this.inside = this.address !== null && rules.inside.has(this.address)
@@ -96,13 +100,17 @@ export class ClientFacts {
     if (this.exposure === 'internal') return 'internal-listener'
     if (rules.trusted === null) return 'admitted'
     const range = decidingRange(rules.trusted, this.address)
+    this.label = labelOf(range)
     if (range === null) return 'untrusted-source'
-    this.label = range.label || range.cidr
     return range.action === 'allow' ? 'admitted' : 'denied-range'
   }
 }
 
-function decidingRange(trusted: TrustedSet, address: IpAddress | null) {
+function labelOf(range: TrustedRange | null): string {
+  return range === null ? '' : range.label || range.cidr
+}
+
+function decidingRange(trusted: TrustedSet, address: IpAddress | null): TrustedRange | null {
   return address === null ? null : (trusted.ranges[trusted.set.find(address)] ?? null)
 }
 

@@ -105,8 +105,8 @@ export class TimerWheel {
   /** Into the slot of its deadline, or into the last one of this turn. */
   #link(timer: TimerEntry): void {
     unlink(timer)
-    // `advance` may be behind the clock: a slot that it has not yet passed would come up too early, or a whole turn too late.
-    const tick = Math.min(Math.ceil(timer.deadlineMs / TICK_MS), this.#tick + SLOTS - 1)
+    // A slot that has passed would come up a whole turn too late. One that comes up a part of a tick early is linked once more.
+    const tick = Math.min(Math.floor(timer.deadlineMs / TICK_MS), this.#tick + SLOTS - 1)
     timer.checkTick = Math.max(tick, this.#tick + 1)
     const head = this.#slots[timer.checkTick % SLOTS]!
     timer.previous = head.previous
