@@ -41,20 +41,15 @@ export class AnswerCache {
 
   /** @param key the name, wire form in lower case. null: the name is outside of the zones. */
   find(key: string, type: number): EncodedAnswer | null {
-    const name = this.#names.get(key) ?? this.#addName(key)
-    if (name === null) {
-      const zone = this.#zones.zoneOf(key)
-      return zone === undefined ? null : this.#negative(zone, key, RCODE.NXDOMAIN)
-    }
-    return name.answers.get(type) ?? this.#addAnswer(name, type)
-  }
-
-  #addName(key: string): CachedName | null {
-    const node = this.#zones.node(key)
-    if (node === undefined) return null
+    const known = this.#names.get(key)
+    if (known !== undefined) return known.answers.get(type) ?? this.#addAnswer(known, type)
+    const zone = this.#zones.zoneOf(key)
+    if (zone === undefined) return null
+    const node = zone.nodes.get(key)
+    if (node === undefined) return this.#negative(zone, key, RCODE.NXDOMAIN)
     const name = { node, answers: new Map<number, EncodedAnswer>() }
     this.#names.set(key, name)
-    return name
+    return this.#addAnswer(name, type)
   }
 
   #addAnswer({ node, answers }: CachedName, type: number): EncodedAnswer {

@@ -1,11 +1,8 @@
-import { CLASS_IN, HEADER_BYTES, OPCODE_QUERY, PLAIN_UDP_BYTES, RCODE, TYPE } from './codes.ts'
+import { CLASS_IN, HEADER_BYTES, OPCODE_QUERY, OPT_BYTES, PLAIN_UDP_BYTES, RCODE, TYPE } from './codes.ts'
 import { MAX_LABEL_BYTES, MAX_NAME_BYTES } from './name.ts'
 
 /** Not a query at all: too short for an answer of its size, or an answer (two servers must not talk in circles). */
 export const NOT_A_QUERY = -1
-
-/** A query has at most OPT and a signature behind its question; more is not worth reading. */
-const MAX_ADDITIONALS = 4
 
 const FOLDED = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte))
 
@@ -45,15 +42,12 @@ export class Query {
     this.recursionDesired = (packet[2]! & 0x01) !== 0
     this.checkingDisabled = (packet[3]! & 0x10) !== 0
     if (this.opcode !== OPCODE_QUERY) return RCODE.NOTIMP
-    // One question (RFC 9619 §4) and no answers: the two other counts are zero.
+    // One question (RFC 9619 §4), no answers, and behind it nothing but OPT: signatures are not checked here, and whatever else
+    // there may be is not skipped unread.
     const additionals = word(packet, 10)
-    if (word(packet, 4) !== 1 || word(packet, 6) !== 0 || word(packet, 8) !== 0 || additionals > MAX_ADDITIONALS) {
-      return RCODE.FORMERR
-    }
+    if (word(packet, 4) !== 1 || word(packet, 6) !== 0 || word(packet, 8) !== 0 || additionals > 1) return RCODE.FORMERR
     if (!this.#readQuestion(packet)) return RCODE.FORMERR
-    let at = this.questionEnd
-    for (let n = 0; n < additionals && at > 0; n++) at = this.#readAdditional(packet, at)
-    if (at !== packet.length) return RCODE.FORMERR
+    if (additionals === 0 ? this.questionEnd !== packet.length : !this.#readOpt(packet)) return RCODE.FORMERR
     return this.ednsVersion === 0 ? RCODE.NOERROR : RCODE.BADVERS
   }
 
@@ -80,40 +74,23 @@ export class Query {
     return true
   }
 
-  /** First byte after the record; 0 when it is malformed. */
-  #readAdditional(packet: Buffer, start: number): number {
-    let at = start
-    while (at < packet.length && packet[at]! > 0 && packet[at]! <= MAX_LABEL_BYTES) at += 1 + packet[at]!
-    // The name is skipped and not followed, but a pointer in it must still lead back into the message.
-    if (packet[at]! >= 0xc0) {
-      const target = word(packet, at) & 0x3fff
-      if (target < HEADER_BYTES || target >= start) return 0
-      at++
-    } else if (packet[at] !== 0) {
-      return 0
-    }
-    at++
-    if (at + 10 > packet.length || at - start > MAX_NAME_BYTES + 1) return 0
-    const type = word(packet, at)
-    const end = at + 10 + word(packet, at + 8)
-    if (end > packet.length) return 0
-    return type === TYPE.OPT && !this.#readOpt(packet, at, end, start + 1 === at) ? 0 : end
-  }
-
-  /** RFC 6891 §6.1: one, at the root, its options tiling its data. */
-  #readOpt(packet: Buffer, fields: number, end: number, atRoot: boolean): boolean {
-    if (this.edns || !atRoot) return false
+  /** The rest of the packet is an OPT record (RFC 6891 §6.1.2): at the root, its options tiling its data. */
+  #readOpt(packet: Buffer): boolean {
+    const at = this.questionEnd
+    if (packet.length < at + OPT_BYTES || packet[at] !== 0 || word(packet, at + 1) !== TYPE.OPT) return false
+    if (at + OPT_BYTES + word(packet, at + 9) !== packet.length) return false
+    let option = at + OPT_BYTES
+    while (option + 4 <= packet.length) option += 4 + word(packet, option + 2)
+    if (option !== packet.length) return false
     this.edns = true
-    this.udpPayloadBytes = Math.max(PLAIN_UDP_BYTES, word(packet, fields + 2))
-    this.ednsVersion = packet[fields + 5]!
-    this.dnssecOk = packet[fields + 6]! >= 0x80
-    let option = fields + 10
-    while (option + 4 <= end) option += 4 + word(packet, option + 2)
-    return option === end
+    this.udpPayloadBytes = Math.max(PLAIN_UDP_BYTES, word(packet, at + 3))
+    this.ednsVersion = packet[at + 6]!
+    this.dnssecOk = packet[at + 7]! >= 0x80
+    return true
   }
 }
 
-/** Beyond the end it reads as zero: every caller that cares has checked the length. */
+/** Callers have checked that both bytes are there. */
 function word(packet: Buffer, at: number): number {
   return (packet[at]! << 8) | packet[at + 1]!
 }
