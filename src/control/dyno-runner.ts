@@ -130,7 +130,7 @@ export class DynoRunner {
     const { clock } = this.#context
     let crashes = 0
     while (!this.#stopped) {
-      const run = await this.#run()
+      const run = await this.#run(crashes)
       if (this.#stopped) return
       crashes = run.upMs >= BACK_OFF_RESET_MS ? 1 : crashes + 1
       const delayMs = backOffMs(crashes)
@@ -142,7 +142,7 @@ export class DynoRunner {
   }
 
   /** From a start to its end, however far it came. */
-  async #run(): Promise<{ reason: string; upMs: number }> {
+  async #run(crashes: number): Promise<{ reason: string; upMs: number }> {
     const { clock, ports } = this.#context
     let upSinceMs = Number.POSITIVE_INFINITY
     let reason: string
@@ -166,7 +166,8 @@ export class DynoRunner {
         if (!this.#stopped) {
           this.#enter('up')
           this.#firstBoot.resolve(true)
-          this.#log.info(`up on ${endpoint(this.assignment.address, port)}`)
+          // The first boot is routine; that a crash is over is news.
+          this.#log[crashes > 0 ? 'info' : 'debug'](`up on ${endpoint(this.assignment.address, port)}`)
         }
         reason = await this.#instance.ended
       }

@@ -19,11 +19,12 @@ const SHELL_WORDS = new Set(
  * Splits a command into words as `sh` does: blanks separate; single quotes keep everything; in double quotes a backslash
  * only escapes `"` and `\`; outside quotes it escapes any character. A command that needs more than that is left to a
  * shell, which gives its place to the program where it can (`exec`): signals and exit status are then the program's own.
- * @throws SyntaxError for an empty command and for a quote that does not end.
+ * @throws SyntaxError for an empty command, a quote that does not end and a backslash at the end.
  */
 export function parseCommand(command: string): CommandLine {
-  const text = command.trim()
-  if (text === '') throw new SyntaxError('the command is empty')
+  // A block of YAML ends with a line feed, which says nothing.
+  const text = command.replace(/\n+$/, '')
+  if (text.trim() === '') throw new SyntaxError('the command is empty')
   const words: string[] = []
   /** Offset in the text where each word begins. */
   const starts: number[] = []
@@ -52,11 +53,13 @@ export function parseCommand(command: string): CommandLine {
         if (at >= text.length) throw new SyntaxError('a double quote does not end')
         if (text[at] === '$' || text[at] === '`') needsShell = true
         if (text[at] === '\\' && (text[at + 1] === '"' || text[at + 1] === '\\')) at++
-        word += text[at] ?? ''
+        word += text[at]!
       }
     } else if (character === '\\') {
-      at++
-      word += text[at] ?? ''
+      if (++at === text.length) throw new SyntaxError('a backslash stands at the end')
+      // The line goes on in the next one.
+      if (text[at] === '\n') needsShell = true
+      word += text[at]!
     } else {
       if (SHELL_CHARACTERS.has(character)) needsShell = true
       if (OPERATORS.has(character)) isSimple = false
@@ -65,7 +68,7 @@ export function parseCommand(command: string): CommandLine {
   }
   if (word !== null) words.push(word)
   const program = words.findIndex((each) => !ASSIGNMENT.test(each))
-  if (program > 0 || SHELL_WORDS.has(words[0]!)) needsShell = true
+  if (program !== 0 || SHELL_WORDS.has(words[0]!)) needsShell = true
   if (!needsShell) return { argv: words }
   if (!isSimple || program < 0 || SHELL_WORDS.has(words[program]!)) return { script: text }
   const start = starts[program]!
