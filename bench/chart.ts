@@ -58,7 +58,7 @@ export function chart(results: Results): string {
 </style>
 ${text(0, 18, 'Requests per CPU-second of the proxy', 'title')}
 ${text(0, 36, `${tables[0]!.title}; the same work for each; median and range of ${results.rounds} rounds`, 'small')}
-${text(0, 52, tables.map((table) => (table.logs ? 'dark: with an access log' : 'light: access logs off')).join(' · '), 'small')}
+${text(0, 52, tables.map((table) => (table.logs ? 'first bar: with an access log' : 'second bar: access logs off')).join('; '), 'small')}
 ${groups.join('\n')}
 ${text(0, height - 22, foot, 'small')}
 ${text(

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { Cast } from './cast.ts'
 import { CONTENDERS } from './contenders/all.ts'
 import type { Contender } from './contenders/contender.ts'
@@ -68,7 +69,6 @@ async function measure(options: Options, wanted: Contender[], wantedScenarios: S
   }
   await stopAll()
   progress('')
-  rmSync(stage.directory, { recursive: true, force: true })
 
   const results: Results = {
     startedAt,
@@ -83,7 +83,10 @@ async function measure(options: Options, wanted: Contender[], wantedScenarios: S
     failures: cast.failures,
   }
   process.stdout.write(formatResults(results))
-  if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(results, null, 1)}\n`)
+  if (options.json !== null) {
+    mkdirSync(path.dirname(options.json), { recursive: true })
+    writeFileSync(options.json, `${JSON.stringify(results, null, 1)}\n`)
+  }
   return results.failures.length === 0 ? 0 : 1
 }
 

@@ -1,9 +1,8 @@
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { DynoAddress } from './facts.ts'
-import { GENERATORS } from './load/all.ts'
-import type { Load, LoadGenerator } from './load/load.ts'
+import type { LoadGenerator } from './load/load.ts'
 import { onCores, type Pinning } from './pin.ts'
 import { type Running, startUntilReady } from './processes.ts'
 
@@ -25,6 +24,7 @@ export async function setStage(
   settings: Pick<Stage, 'pinning' | 'durationMs' | 'warmUpMs' | 'preferredGenerator'>,
 ): Promise<Stage> {
   const directory = mkdtempSync(path.join(tmpdir(), 'postern-bench-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   const { process: dyno, line } = await startUntilReady(
     ...onCores(settings.pinning.dyno, settings.pinning.pinned, process.execPath, [
       path.join(import.meta.dirname, 'dyno.ts'),
@@ -33,13 +33,6 @@ export async function setStage(
     READY_MS,
   )
   return { ...settings, directory, dyno, dynos: JSON.parse(line) }
-}
-
-/** Which generator makes this load. */
-export function generatorFor(stage: Stage, load: Load): LoadGenerator {
-  const usable = (generator: LoadGenerator) => generator.missing() === null && generator.supports(load)
-  if (stage.preferredGenerator !== null && usable(stage.preferredGenerator)) return stage.preferredGenerator
-  return GENERATORS.find(usable)!
 }
 
 export function makeDirectory(stage: Stage, name: string): string {

@@ -46,6 +46,7 @@ async function main(): Promise<void> {
   const pinning = choosePinning()
   const directory = mkdtempSync(path.join(tmpdir(), 'postern-bench-dns-'))
   endProcessesWithThisOne()
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   const questions = path.join(directory, 'queries')
   writeFileSync(questions, `${queries().join('\n')}\n`)
   const entries: Entry[] = []
@@ -60,7 +61,6 @@ async function main(): Promise<void> {
     for (const entry of entries) entry.rounds.push(await ask(entry, options.roundMs))
   }
   await stopAll()
-  rmSync(directory, { recursive: true, force: true })
   process.stdout.write(format(entries, options, pinning))
   if (options.json !== null) {
     const rows = entries.map(({ server, rounds }) => ({ name: server.name, version: server.version(), rounds }))

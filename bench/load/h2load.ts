@@ -9,7 +9,7 @@ export const h2load: LoadGenerator = {
   name: 'h2load',
   version: () => programVersion('h2load', '--version'),
   missing: () => (findProgram('h2load') === null ? 'apt-get install nghttp2-client' : null),
-  supports: (load) => load.uploadBytes === 0 && !load.newConnections && load.path.length > 0,
+  supports: (load) => load.uploadBytes === 0 && !load.newConnections,
 
   command(load: Load, directory: string) {
     rmSync(requestLog(directory), { force: true })

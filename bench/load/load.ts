@@ -34,7 +34,7 @@ export interface LoadGenerator {
   version(): string
   /** null: usable here; else how to install it. */
   missing(): string | null
-  supports(load: Load): boolean
+  supports(load: Pick<Load, 'uploadBytes' | 'newConnections'>): boolean
   /** The command that runs this load; `directory` is for files that it needs. */
   command(load: Load, directory: string): [command: string, args: string[]]
   /** Makes sense of what the command printed (and left in `directory`). */

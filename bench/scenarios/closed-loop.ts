@@ -1,9 +1,10 @@
 import type { Entry } from '../entry.ts'
 import { PARITY, type SpaceShape } from '../facts.ts'
+import { generatorFor } from '../load/all.ts'
 import type { Load, LoadOutcome } from '../load/load.ts'
 import { onCores } from '../pin.ts'
 import { run } from '../processes.ts'
-import { generatorFor, makeDirectory, type Stage } from '../stage.ts'
+import { makeDirectory, type Stage } from '../stage.ts'
 import { gauge } from './gauge.ts'
 import type { Measurement, Scenario } from './scenario.ts'
 
@@ -38,6 +39,11 @@ export function closedLoop(shape: ClosedLoop): Scenario {
     spaces: shape.spaces ?? [PARITY],
     quietToo: shape.quietToo ?? true,
 
+    missing() {
+      const kind = { uploadBytes: shape.uploadBytes ?? 0, newConnections: shape.newConnections ?? false }
+      return generatorFor(kind, null) === undefined ? 'apt-get install wrk' : null
+    },
+
     async warmUp(stage, entry) {
       await runLoad(stage, entry, load(entry, stage.warmUpMs))
     },
@@ -48,7 +54,7 @@ export function closedLoop(shape: ClosedLoop): Scenario {
       const bytes = wanted.uploadBytes > 0 ? result.requests * wanted.uploadBytes : result.bytes
       return {
         main: (shape.countBytes === true ? bytes / 1e6 : result.requests) / cost.cpuSeconds,
-        generator: generatorFor(stage, wanted).name,
+        generator: generatorFor(wanted, stage.preferredGenerator)!.name,
         requestsPerSecond: result.requests / result.seconds,
         latencyUs: result.latencyUs,
         lagUs: null,
@@ -60,7 +66,7 @@ export function closedLoop(shape: ClosedLoop): Scenario {
 
 /** Makes a load and gives its outcome; throws when anything but a 2xx came back. */
 export async function runLoad(stage: Stage, entry: Entry, load: Load): Promise<LoadOutcome> {
-  const generator = generatorFor(stage, load)
+  const generator = generatorFor(load, stage.preferredGenerator)!
   const directory = makeDirectory(stage, generator.name)
   const command = generator.command(load, directory)
   const pinned = onCores(stage.pinning.load, stage.pinning.pinned, ...command)
