@@ -3,6 +3,8 @@ import { relative, resolve } from 'node:path'
 import { fullExample } from '../src/config/full-example.ts'
 import { jsonSchema } from '../src/config/json-schema.ts'
 import { configurationTables } from '../src/config/reference.ts'
+import { errorsTable } from '../src/proxy/router-error.ts'
+import { metricsTable } from '../src/telemetry/metric-table.ts'
 
 /**
  * Writes what is said in code once and shown elsewhere. `npm run generate` writes; test/docs.test.ts holds that nobody
@@ -20,6 +22,8 @@ export const GENERATED: readonly Generated[] = [
   { file: 'config/space.schema.json', marker: null, render: () => `${JSON.stringify(jsonSchema(), null, 2)}\n` },
   { file: 'config/space.full.yml', marker: null, render: fullExample },
   { file: 'docs/configuration.md', marker: 'configuration', render: configurationTables },
+  { file: 'docs/errors.md', marker: 'errors', render: errorsTable },
+  { file: 'docs/metrics.md', marker: 'metrics', render: metricsTable },
 ]
 
 const ROOT = resolve(import.meta.dirname, '..')

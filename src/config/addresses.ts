@@ -80,9 +80,8 @@ function whyNoAddress(host: string): string {
   }
   if (host.includes('%')) return 'an interface after % is not allowed; write the address alone'
   if (host.includes(':')) return 'this is not IPv6 text (RFC 4291 §2.2); write one such as 2001:db8::5'
-  if (host === '' || host === '*')
-    return 'the address is missing; for every address of this machine write 0.0.0.0 or [::]'
-  return 'a name is not enough; write the IP address itself, such as 10.0.0.5:8080'
+  if (host === '' || host === '*') return 'the address is missing; for every address write 0.0.0.0 or ::'
+  return 'names are not looked up here; write the IP address itself'
 }
 
 const ADMIN: ScalarKind = {

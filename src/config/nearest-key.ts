@@ -5,7 +5,8 @@ const LONGEST_COMPARED = 64
 export function nearest(written: string, known: readonly string[]): string | undefined {
   const best = byDistance(written, known)[0]
   if (best === undefined) return undefined
-  const tolerated = Math.max(1, Math.floor(Math.max(best.length, written.length) / 3))
+  const letters = Math.min(Math.max(best.length, written.length), LONGEST_COMPARED)
+  const tolerated = Math.max(1, Math.floor(letters / 3))
   return distance(written, best) <= tolerated ? best : undefined
 }
 

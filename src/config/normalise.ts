@@ -113,10 +113,8 @@ function formationSource(type: AppFile['formation'][string], baseDir: string): F
     return { kind: 'command', quantity: type.quantity, command: type.command, cwd: resolve(baseDir, type.cwd) }
   }
   if (type.dynos !== undefined) {
-    return {
-      kind: 'dynos',
-      dynos: type.dynos.map(({ address, az }) => ({ ...address, address: address.host, az: az ?? '' })),
-    }
+    const dynos = type.dynos.map(({ address: { host, port }, az }) => ({ address: host, port, az: az ?? '' }))
+    return { kind: 'dynos', dynos }
   }
   if (type.dns === undefined) throw new Error('a process type has none of command, dynos and dns')
   const { name, server, port } = type.dns

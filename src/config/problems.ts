@@ -3,7 +3,7 @@ import type { Problem } from './config.ts'
 import { byDistance, nearest } from './nearest-key.ts'
 import { allKeys, keysAt, type Outline } from './outline.ts'
 import { type Path, pathText, valueAt } from './path.ts'
-import { mismatch } from './scalars.ts'
+import { mismatch, oneLine } from './scalars.ts'
 import type { Fault, Source } from './source.ts'
 
 /** More would not be read; what is beyond is counted. */
@@ -42,7 +42,7 @@ export class ProblemList {
 
   add(path: Path, fault: Fault, message: string): void {
     const place = this.#source.placeOf(path, fault)
-    this.all.push({ file: this.#source.file, ...place, path: pathText(path), message })
+    this.all.push({ file: this.#source.file, ...place, path: pathText(path), message: oneLine(message) })
   }
 
   /** For a sentence that names another place: `apps.shop.domains[0] (line 12)`. */

@@ -47,7 +47,7 @@ export function mismatch(input: unknown, expects: string): string {
   return `found ${describe(input)}; give ${expects}`
 }
 
-export function describe(input: unknown): string {
+function describe(input: unknown): string {
   if (Array.isArray(input)) return 'a list'
   switch (typeof input) {
     case 'string':
@@ -64,11 +64,15 @@ export function describe(input: unknown): string {
   }
 }
 
-/** In double quotes, on one line, at most 80 characters: nothing in a file can forge a line of the output. */
+/** In double quotes, on one line, at most 80 characters. */
 export function quote(text: string): string {
-  const short = text.length > 80 ? `${text.slice(0, 79)}…` : text
-  return JSON.stringify(short).replace(
-    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+  return oneLine(JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text))
+}
+
+/** Without what moves the cursor or turns the direction of writing: nothing in a file can forge a line of the output. */
+export function oneLine(text: string): string {
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }

@@ -10,7 +10,7 @@ export const trustedRange = z.union([
   z.strictObject({
     cidr: required(cidr(), '198.51.100.0/24', 'live', 'The addresses of the range.'),
     action: key(choice('allow', 'deny'), 'allow', 'live', 'Whether clients from it may come; deny beats allow.'),
-    label: optional(text('a few words', 200), 'head office', 'live', 'What the range is, for people and for the log.'),
+    label: optional(text('a few words', 200), 'head office', 'live', 'What the range is, for people.'),
   }),
 ])
 

@@ -8,12 +8,14 @@ import {
   Lexer,
   LineCounter,
   type Node,
+  type Pair,
   parseDocument,
   type YAMLError,
   type YAMLMap,
 } from 'yaml'
 import type { Problem } from './config.ts'
 import { type Path, pathText } from './path.ts'
+import { oneLine } from './scalars.ts'
 
 /** What is at fault: the key itself, or what it was given. */
 export type Fault = 'key' | 'value'
@@ -48,7 +50,12 @@ export function yamlSource(text: string, file: string): { source: Source | null;
     const { line, col } = lines.linePos(Math.min(offset, text.length))
     return { line, column: col }
   }
-  const problem = (offset: number, message: string): Problem => ({ file, ...placeAt(offset), path: '', message })
+  const problem = (offset: number, message: string): Problem => ({
+    file,
+    ...placeAt(offset),
+    path: '',
+    message: oneLine(message),
+  })
 
   const deepAt = tooDeepAt(text)
   if (deepAt !== -1) return { source: null, problems: [problem(deepAt, TOO_DEEP)] }
@@ -148,6 +155,8 @@ class NodeReader {
   readonly #document: Document
   readonly #anchors = new Map<string, Anchor>()
   readonly #aliased = new Map<Alias, Node>()
+  /** A file may have as many problems as keys: each must find its place without a search. */
+  readonly #pairs = new Map<YAMLMap, ReadonlyMap<string, Pair>>()
   #values = 0
 
   constructor(document: Document.Parsed) {
@@ -174,20 +183,21 @@ class NodeReader {
 
   #readMap(map: YAMLMap, path: Path): Record<string, unknown> {
     const value: Record<string, unknown> = {}
-    const offsets = new Map<string, number>()
+    const pairs = new Map<string, Pair>()
+    this.#pairs.set(map, pairs)
     for (const pair of map.items) {
       const key = keyText(pair.key)
       const here = [...path, key]
-      const other = offsets.get(key)
+      const other = pairs.get(key)
       if (other !== undefined) {
         this.#fault(
           pair.key as Node,
           here,
-          (placeAt) => `given twice; keep this one or the one in line ${placeAt(other).line}`,
+          (placeAt) => `given twice; keep this one or the one in line ${placeAt(startOf(other.key) ?? 0).line}`,
         )
         continue
       }
-      offsets.set(key, startOf(pair.key) ?? 0)
+      pairs.set(key, pair)
       // Assigning it would set the prototype and lose the value.
       if (key === '__proto__') this.#fault(pair.key as Node, here, 'a key cannot have this name; take it out')
       else value[key] = this.read(pair.value, here)
@@ -228,7 +238,7 @@ class NodeReader {
       if (isAlias(node)) node = this.#aliased.get(node)
       const isLast = index === path.length - 1
       if (isMap(node)) {
-        const pair = node.items.find(({ key }) => keyText(key) === step)
+        const pair = this.#pairs.get(node)?.get(String(step))
         // A key that is missing is the fault of the map, which people find by its own key.
         if (pair === undefined) return named
         named = startOf(pair.key) ?? value
