@@ -30,6 +30,8 @@ export interface DrainingDyno {
 interface App {
   config: AppConfig
   discovered: readonly DiscoveredDyno[]
+  /** Discovery has answered for it: what it found is all there is. */
+  answered: boolean
   announced: AnnouncedCounts | null
   /** Vanished from the answers, but perhaps with requests in flight. */
   readonly draining: Map<string, { entry: DynoEntry; sinceMs: number }>
@@ -66,7 +68,15 @@ export class RoutingState {
       const app = this.#apps.get(appConfig.name)
       if (app) app.config = appConfig
       else {
-        const fresh = { config: appConfig, discovered: [], announced: null, draining: new Map(), entry: null, text: '' }
+        const fresh = {
+          config: appConfig,
+          discovered: [],
+          answered: false,
+          announced: null,
+          draining: new Map(),
+          entry: null,
+          text: '',
+        }
         this.#apps.set(appConfig.name, fresh)
       }
     }
@@ -83,6 +93,7 @@ export class RoutingState {
     }
     for (const id of ids) app.draining.delete(id)
     app.discovered = dynos
+    app.answered = true
     this.#dirty.add(name)
   }
 
@@ -195,6 +206,10 @@ function formationCounts(app: App): FormationCounts {
   const web = app.config.formation.find((formation) => formation.processType === 'web')
   const discovered = new Set(app.discovered.map((dyno) => dyno.id))
   const known = app.announced ?? { starting: 0, crashed: 0, up: [] }
+  if (web?.source.kind === 'dns' && !app.answered) {
+    // Nobody knows yet: requests wait for the first answer as they would for a boot.
+    return { released: true, quantity: 1, starting: 1, crashed: 0 }
+  }
   return {
     released: app.config.formation.length > 0,
     quantity: web ? wantedQuantity(web.source, discovered.size) : 0,
