@@ -41,8 +41,10 @@ export class AccessRecord {
 
 export type FormatLine = (x: AccessRecord, timestamp?: string) => string
 
-/** Longer values are cut: what the router accepts is shorter, so only what it refused can be. */
-const MAX_VALUE_LENGTH = 8192
+/** A target that is longer was refused for that, and its log line need not tell more of it. */
+const MAX_PATH_LENGTH = 8192
+/** Of any other value: a line has its bound, and nobody can write books into the log. */
+const MAX_VALUE_LENGTH = 1024
 
 const clock = new LogClock()
 
@@ -53,7 +55,7 @@ export function formatLogfmt(x: AccessRecord, timestamp: string = clock.timestam
   const tls = x.tls ? `true tls_version=${x.tlsVersion}` : 'false'
   const notRetried = x.notRetried === '' ? '' : ` not_retried="${quotable(x.notRetried)}"`
   // One template: the pieces of a string that is appended to bit by bit cost half as much again.
-  return `${timestamp} postern[router]: ${outcome(x)} method=${bare(x.method)} path="${quotable(x.path)}" host=${bare(x.host)} request_id=${bare(x.requestId)} fwd="${quotable(x.forwardedFor)}" dyno=${bare(x.dyno)} connect=${connect} service=${service} status=${x.status === 0 ? '' : x.status} bytes=${x.bytes < 0 ? '' : x.bytes} protocol=${x.protocol} tls=${tls} app=${bare(x.app)} az=${bare(x.az)} release=${bare(x.release)} retries=${x.retries}${notRetried}\n`
+  return `${timestamp} postern[router]: ${outcome(x)} method=${bare(x.method)} path="${quotable(x.path, MAX_PATH_LENGTH)}" host=${bare(x.host)} request_id=${bare(x.requestId)} fwd="${quotable(x.forwardedFor)}" dyno=${bare(x.dyno)} connect=${connect} service=${service} status=${x.status === 0 ? '' : x.status} bytes=${x.bytes < 0 ? '' : x.bytes} protocol=${x.protocol} tls=${tls} app=${bare(x.app)} az=${bare(x.az)} release=${bare(x.release)} retries=${x.retries}${notRetried}\n`
 }
 
 function outcome(x: AccessRecord): string {
@@ -76,7 +78,7 @@ export function formatJson(x: AccessRecord, timestamp: string = clock.timestamp(
   const cause = x.cause === '' ? '' : `,"cause":"${quotable(x.cause)}"`
   const tls = x.tls ? `true,"tls_version":"${x.tlsVersion}"` : 'false'
   const notRetried = x.notRetried === '' ? '' : `,"not_retried":"${quotable(x.notRetried)}"`
-  return `{"time":"${timestamp}",${sock}"at":"${x.at}"${code}${cause},"method":"${quotable(x.method)}","path":"${quotable(x.path)}","host":"${quotable(x.host)}","request_id":"${quotable(x.requestId)}","fwd":"${quotable(x.forwardedFor)}","dyno":"${quotable(x.dyno)}","connect":${connect},"service":${service},"status":${x.status === 0 ? 'null' : x.status},"bytes":${x.bytes < 0 ? 'null' : x.bytes},"protocol":"${x.protocol}","tls":${tls},"app":"${quotable(x.app)}","az":"${quotable(x.az)}","release":"${quotable(x.release)}","retries":${x.retries}${notRetried}}\n`
+  return `{"time":"${timestamp}",${sock}"at":"${x.at}"${code}${cause},"method":"${quotable(x.method)}","path":"${quotable(x.path, MAX_PATH_LENGTH)}","host":"${quotable(x.host)}","request_id":"${quotable(x.requestId)}","fwd":"${quotable(x.forwardedFor)}","dyno":"${quotable(x.dyno)}","connect":${connect},"service":${service},"status":${x.status === 0 ? 'null' : x.status},"bytes":${x.bytes < 0 ? 'null' : x.bytes},"protocol":"${x.protocol}","tls":${tls},"app":"${quotable(x.app)}","az":"${quotable(x.az)}","release":"${quotable(x.release)}","retries":${x.retries}${notRetried}}\n`
 }
 
 // Whatever is not plain printable ASCII, quotes and backslashes.
@@ -85,17 +87,17 @@ const UNQUOTABLE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/
 const NOT_BARE = /[^\x21\x23-\x3c\x3e-\x5b\x5d-\x7e]/
 
 /** To stand between quotes. The escapes are those of JSON, which readers of logfmt undo as well. */
-function quotable(value: string): string {
-  return UNQUOTABLE.test(value) || value.length > MAX_VALUE_LENGTH ? escaped(value) : value
+function quotable(value: string, maxLength: number = MAX_VALUE_LENGTH): string {
+  return UNQUOTABLE.test(value) || value.length > maxLength ? escaped(value, maxLength) : value
 }
 
 /** To stand without quotes, unless that could be misread. */
 function bare(value: string): string {
-  return NOT_BARE.test(value) || value.length > MAX_VALUE_LENGTH ? `"${escaped(value)}"` : value
+  return NOT_BARE.test(value) || value.length > MAX_VALUE_LENGTH ? `"${escaped(value, MAX_VALUE_LENGTH)}"` : value
 }
 
-function escaped(value: string): string {
-  return value.slice(0, MAX_VALUE_LENGTH).replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, escapeCharacter)
+function escaped(value: string, maxLength: number): string {
+  return value.slice(0, maxLength).replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, escapeCharacter)
 }
 
 function escapeCharacter(character: string): string {

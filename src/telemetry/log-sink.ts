@@ -13,7 +13,7 @@ export interface LogSink {
 }
 
 export interface LogSinkOptions {
-  /** Memory for lines that wait; at least 128 KiB are used. */
+  /** Memory for lines that wait (8 MiB); at least 128 KiB. */
   readonly maxBufferBytes?: number
   readonly onDrop?: (lines: number) => void
   /** The destination cannot be written: once when it begins. Told by another way than this sink, please. */
@@ -41,17 +41,23 @@ interface Chunk {
   lines: number
 }
 
+function newChunk(size: number): Chunk {
+  return { buffer: Buffer.allocUnsafeSlow(size), bytes: 0, lines: 0 }
+}
+
 class BatchingSink implements LogSink {
   readonly #destination: LogDestination
   readonly #onTrouble: (error: Error) => void
   readonly #onDrop: (lines: number) => void
-  readonly #maxChunks: number
+  readonly #maxBytes: number
   /** Takes new lines; null when there is none yet. */
   #filling: Chunk | null = null
   /** Full ones, oldest first. */
   readonly #waiting: Chunk[] = []
   /** With the destination. */
   #writing: Chunk | null = null
+  /** Memory of all of these. */
+  #heldBytes = 0
   /** Written and free for use. */
   #spare: Chunk | null = null
   #batchTimer: NodeJS.Timeout | null = null
@@ -62,7 +68,7 @@ class BatchingSink implements LogSink {
     this.#destination = destination
     this.#onTrouble = onTrouble
     this.#onDrop = options.onDrop ?? (() => {})
-    this.#maxChunks = Math.max(2, Math.floor((options.maxBufferBytes ?? DEFAULT_BUFFER_BYTES) / CHUNK_BYTES))
+    this.#maxBytes = Math.max(2 * CHUNK_BYTES, options.maxBufferBytes ?? DEFAULT_BUFFER_BYTES)
     if (openSinks.size === 0) process.once('exit', sayTheRest)
     openSinks.add(this)
   }
@@ -114,19 +120,26 @@ class BatchingSink implements LogSink {
   /** The chunk to put the line in; null when it is to be dropped. */
   #roomFor(line: string): Chunk | null {
     if (this.#over) return null
-    // UTF-8 takes at most three bytes for each UTF-16 unit.
-    const bytes = line.length * 3
+    // UTF-8 takes at most three bytes for each UTF-16 unit; to count them exactly is dear, and wanted for giants only.
+    const mostBytes = line.length * 3
     const filling = this.#filling
     if (filling !== null) {
-      if (filling.bytes + bytes <= CHUNK_BYTES) return filling
+      if (filling.bytes + mostBytes <= filling.buffer.length) return filling
       this.#waiting.push(filling)
       this.#filling = null
       this.#pump()
     }
-    if (bytes > CHUNK_BYTES || this.#waiting.length + (this.#writing === null ? 0 : 1) >= this.#maxChunks) return null
-    this.#filling = this.#spare ?? { buffer: Buffer.allocUnsafeSlow(CHUNK_BYTES), bytes: 0, lines: 0 }
-    this.#spare = null
+    const size = mostBytes <= CHUNK_BYTES ? CHUNK_BYTES : Buffer.byteLength(line)
+    if (this.#heldBytes + size > this.#maxBytes) return null
+    this.#heldBytes += size
+    this.#filling = size === CHUNK_BYTES ? this.#spareChunk() : newChunk(size)
     return this.#filling
+  }
+
+  #spareChunk(): Chunk {
+    const chunk = this.#spare ?? newChunk(CHUNK_BYTES)
+    this.#spare = null
+    return chunk
   }
 
   #batchOver(): void {
@@ -155,10 +168,11 @@ class BatchingSink implements LogSink {
       return
     }
     const chunk = this.#writing!
+    this.#writing = null
+    this.#heldBytes -= chunk.buffer.length
     chunk.bytes = 0
     chunk.lines = 0
-    this.#spare = chunk
-    this.#writing = null
+    if (chunk.buffer.length === CHUNK_BYTES) this.#spare = chunk
     if (this.#waiting.length > 0 || this.#flushed.length > 0) this.#pump()
     if (this.#writing === null) this.#releaseFlushes()
   }
