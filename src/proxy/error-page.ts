@@ -4,7 +4,6 @@ export interface ErrorContent {
   /** The status in words. */
   readonly title: string
   readonly message: string
-  /** Left out when it is not one that the router accepts or makes. */
   readonly requestId: string
 }
 
@@ -17,7 +16,7 @@ export interface ErrorBody {
 /** Renders the error in the form that the Accept header asks for: text unless HTML or JSON is preferred. */
 export function renderBody(content: ErrorContent, accept: string): ErrorBody {
   const { code, title, message } = content
-  const requestId = REQUEST_ID.test(content.requestId) ? content.requestId : ''
+  const requestId = safeRequestId(content.requestId)
   switch (preferredForm(accept)) {
     case 'html':
       return { contentType: 'text/html; charset=utf-8', body: utf8(page(code, title, message, requestId)) }
@@ -33,6 +32,11 @@ export function renderBody(content: ErrorContent, accept: string): ErrorBody {
 }
 
 const REQUEST_ID = /^[A-Za-z0-9+/=-]{1,200}$/
+
+/** The request id, or '' when it is not made of what the router accepts: then it may be anything. */
+export function safeRequestId(requestId: string): string {
+  return REQUEST_ID.test(requestId) ? requestId : ''
+}
 
 type Form = 'text' | 'html' | 'json'
 

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { ErrorCode } from '../telemetry/metric-table.ts'
-import { type ErrorBody, renderBody } from './error-page.ts'
+import { type ErrorBody, renderBody, safeRequestId } from './error-page.ts'
 
 export type { ErrorCode } from '../telemetry/metric-table.ts'
 
@@ -262,7 +262,7 @@ export function errorAnswer(answer: AnswerOptions): ErrorAnswer {
     contentLength: body.length,
     date: answer.date,
     connection: answer.connection,
-    requestId: answer.requestIdToClient ? answer.requestId : '',
+    requestId: answer.requestIdToClient ? safeRequestId(answer.requestId) : '',
     retryAfterSeconds: answer.retryAfterSeconds ?? -1,
   })
   return answer.method === 'HEAD' ? { text: head, bodyBytes: 0 } : { text: head + body, bodyBytes: body.length }
