@@ -7,6 +7,8 @@ import type { ServiceLookup, ServiceQuestion } from './service-lookup.ts'
 
 /** However short the TTL is. */
 const SHORTEST_WAIT_MS = 250
+/** The same for an answer without dynos: a server that comes up empty gets a moment to learn what there is. */
+const SHORTEST_EMPTY_WAIT_MS = 1000
 /** However long the TTL is: an operator who repairs a zone does not wait for a day. */
 const LONGEST_WAIT_MS = 60_000
 /** The longest pause before a server that fails is asked again; the first is the shortest wait, then they double. */
@@ -150,7 +152,8 @@ class AppDiscovery {
       const isBelieved = answer.dynos.length > 0 || this.#emptyAnswers >= this.source.emptyAfter
       if (isBelieved) onDynos(this.name, this.#names.name(answer.dynos))
       this.#note({ app: this.name, tried: true, answeredAtMs: clock.now(), failure: '' })
-      return Math.min(Math.max(answer.ttlMs, SHORTEST_WAIT_MS), LONGEST_WAIT_MS)
+      const shortestMs = answer.dynos.length > 0 ? SHORTEST_WAIT_MS : SHORTEST_EMPTY_WAIT_MS
+      return Math.min(Math.max(answer.ttlMs, shortestMs), LONGEST_WAIT_MS)
     } catch (error) {
       if (this.#stopped.signal.aborted) return 0
       this.#note({ ...this.#status, tried: true, failure: (error as Error).message })
