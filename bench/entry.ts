@@ -54,7 +54,10 @@ export class Entry {
       openFiles: openFilesLimit(),
     }
     const { command, args, logsToOutput } = contender.configure(facts)
-    const [program, programArgs] = onCores(stage.pinning.contender, stage.pinning.pinned, command, args)
+    const profiling = contender.name === 'postern' && stage.profileDirectory !== null
+    const nodeOptions = profiling ? ['--cpu-prof', `--cpu-prof-dir=${stage.profileDirectory}`] : []
+    const { contender: cores, pinned } = stage.pinning
+    const [program, programArgs] = onCores(cores, pinned, command, [...nodeOptions, ...args])
     const output = logsToOutput === true && facts.accessLog !== null ? facts.accessLog : path.join(directory, 'output')
     const process = await start(program, programArgs, {
       cwd: directory,

@@ -14,6 +14,8 @@ export interface Options {
   readonly warmUpMs: number
   /** Where the results go; null: nowhere. */
   readonly json: string | null
+  /** Directory for CPU profiles of Postern; null: none. */
+  readonly profile: string | null
 }
 
 export const USAGE = `usage: npm run bench -- [options]
@@ -26,6 +28,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --rounds N          rounds of each contender in each scenario (5)
   --duration S        seconds of a round (5)
   --json FILE         write every round to FILE; node bench/chart.ts FILE draws it
+  --profile DIR       have Postern write a CPU profile of its whole life into DIR; best with one scenario
   --list              contenders, load generators and scenarios, and what is missing here
 `
 
@@ -48,6 +51,7 @@ export function parseOptions(args: readonly string[]): Options {
       rounds: { type: 'string' },
       duration: { type: 'string' },
       json: { type: 'string' },
+      profile: { type: 'string' },
     },
   })
   const chosen = { ...(values.quick ? QUICK : FULL), ...values }
@@ -65,6 +69,7 @@ export function parseOptions(args: readonly string[]): Options {
     roundMs,
     warmUpMs: Math.min(roundMs, 2_000),
     json: chosen.json ?? null,
+    profile: chosen.profile ?? null,
   }
 }
 

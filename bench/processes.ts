@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 /** Every process that the benchmark started and that has not ended: none may outlive it. */
 const running = new Set<Running>()
 
-const STOP_GRACE_MS = 3_000
+const STOP_GRACE_MS = 5_000
 
 export interface StartOptions {
   readonly cwd?: string
@@ -42,7 +42,7 @@ export class Running {
     return `ended with ${how}: ${words}`
   }
 
-  /** SIGTERM to the group, SIGKILL after three seconds. */
+  /** SIGTERM to the group, SIGKILL after five seconds. */
   async stop(): Promise<void> {
     if (!this.hasEnded) signalGroup(this.pid, 'SIGTERM')
     const timer = setTimeout(() => signalGroup(this.pid, 'SIGKILL'), STOP_GRACE_MS)

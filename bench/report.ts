@@ -90,8 +90,13 @@ function remarks(table: Table): string[] {
     const others = over((round) => round.cores.others)
     if (others > NOISY) remark('something else ran on the core of', row, percent(others))
     const lag = over((round) => round.lagUs?.p99 ?? Number.NaN)
+    const closedLoop = row.rounds.some((round) => round.requestsPerSecond !== null)
     if (lag > 0) remark("the generator's own lag at p99", row, duration(lag))
-    else if (over((round) => round.cores.loadSide) > SATURATED && over((round) => round.cores.contender) < SATURATED) {
+    else if (
+      closedLoop &&
+      over((round) => round.cores.loadSide) > SATURATED &&
+      over((round) => round.cores.contender) < SATURATED
+    ) {
       remark('dyno and load were the limit of requests/s, only figures per CPU-second tell, for', row)
     }
   }

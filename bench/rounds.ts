@@ -54,8 +54,7 @@ async function kept(stage: Stage, cast: Cast, plan: Plan, leftOut: Note[]): Prom
       await work()
     } catch (error) {
       parts.delete(entry)
-      cast.exclude(entry.contender, `${scenario.name}: ${(error as Error).message}${epitaph(entry)}`)
-      await entry.stop()
+      await cast.fail(entry, scenario.name, error as Error)
     }
   }
   for (const entry of [...parts.keys()]) await attempt(entry, () => scenario.warmUp(stage, entry))
@@ -88,7 +87,7 @@ async function fresh(stage: Stage, cast: Cast, plan: Plan): Promise<Part[]> {
         part.rounds.push(await scenario.measure(stage, entry))
         plan.onRound(entry.name, round)
       } catch (error) {
-        cast.exclude(part.contender, `${scenario.name}: ${(error as Error).message}${epitaph(entry)}`)
+        await cast.fail(entry, scenario.name, error as Error)
       }
       await entry.stop()
     }
@@ -98,8 +97,4 @@ async function fresh(stage: Stage, cast: Cast, plan: Plan): Promise<Part[]> {
 
 function canTakePart(contender: Contender, scenario: Scenario): boolean {
   return scenario.needs === undefined || !contender.cannot.includes(scenario.needs)
-}
-
-function epitaph(entry: Entry): string {
-  return entry.process.hasEnded ? ` (it ${entry.process.obituary()})` : ''
 }

@@ -53,6 +53,7 @@ async function measure(options: Options, wanted: Contender[], wantedScenarios: S
     durationMs: options.roundMs,
     warmUpMs: options.warmUpMs,
     preferredGenerator: GENERATORS.find(({ name }) => name === options.load) ?? null,
+    profileDirectory: options.profile === null ? null : path.resolve(options.profile),
   })
   const plans = options.logs.flatMap((logs) =>
     scenarios.filter((scenario) => logs || scenario.quietToo).map((scenario) => ({ scenario, logs })),

@@ -18,11 +18,13 @@ export interface Stage {
   readonly warmUpMs: number
   /** null: the best that is installed and can do it. */
   readonly preferredGenerator: LoadGenerator | null
+  /** null: no profiles. */
+  readonly profileDirectory: string | null
 }
 
-export async function setStage(
-  settings: Pick<Stage, 'pinning' | 'durationMs' | 'warmUpMs' | 'preferredGenerator'>,
-): Promise<Stage> {
+export type StageSettings = Omit<Stage, 'directory' | 'dyno' | 'dynos'>
+
+export async function setStage(settings: StageSettings): Promise<Stage> {
   const directory = mkdtempSync(path.join(tmpdir(), 'postern-bench-'))
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   const { process: dyno, line } = await startUntilReady(
