@@ -90,9 +90,6 @@ const log = z.strictObject({
   level: key(choice('debug', 'info', 'warn', 'error'), 'info', 'restart', 'Least level of the application log.'),
 })
 
-/** The most entries that a list of trusted ranges has when the file does not say. */
-export const DEFAULT_TRUSTED_RANGES = 20
-
 const limits = z.strictObject({
   connections: key(count(0, 10_000_000), 50_000, 'live', 'Client connections at once per process; 0: no limit (H22).'),
   connectionsPerAddress: key(count(0, 10_000_000), 0, 'live', 'The same for one client address; 0: no limit.'),
@@ -112,7 +109,7 @@ const limits = z.strictObject({
   connectAttempts: key(count(1, 100), 10, 'live', 'Dynos tried for one request while connects fail (H19, H21).'),
   retryBudget: key(percent(), '20%', 'live', 'Retries of an app, in percent of its recent requests.'),
   idleConnectionsPerDyno: key(count(0, 65_535), 256, 'live', 'Idle connections kept open to one dyno.'),
-  trustedIpRanges: key(count(1, 10_000), DEFAULT_TRUSTED_RANGES, 'live', 'Entries of one list of trusted ranges.'),
+  trustedIpRanges: key(count(1, 10_000), 20, 'live', 'Entries of one list of trusted ranges.'),
 })
 
 const timeouts = z.strictObject({

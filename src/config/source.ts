@@ -68,7 +68,6 @@ export function yamlSource(text: string, file: string): { source: Source | null;
     uniqueKeys: false,
     // Whatever a %YAML directive says: `no` is a word, `<<` a key.
     schema: 'core',
-    merge: false,
     resolveKnownTags: false,
     logLevel: 'error',
   })

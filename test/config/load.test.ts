@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import t from 'tap'
@@ -252,6 +253,22 @@ t.test('what is no readable file is a problem, not an exception', async (t) => {
   t.strictSame(await said('latin1.yml'), ['latin1.yml:2:4: is not UTF-8 from here on; save it as UTF-8'])
   t.strictSame(await said('space.yml'), ['space.yml:1:1: the file is empty; give at least space and listeners'])
   t.match(await loadConfig('/dev/zero'), { problems: [{ message: 'is not a regular file; give the path of one' }] })
+})
+
+t.test('a pipe is not waited for', async (t) => {
+  const pipe = join(t.testdir(), 'pipe.yml')
+  const { status } = spawnSync('mkfifo', [pipe])
+  if (status !== 0) return t.skip('there is no mkfifo here')
+  t.match(await loadConfig(pipe), { problems: [{ message: 'is not a regular file; give the path of one' }] })
+})
+
+t.test('a file cannot write to the terminal of who checks it', async (t) => {
+  const values = 'trustedProxies: ["10.0.0.0/\\e[2J\\n"]\n"a\\e[31m": 1\n? "\\u202e"\n: 1\n'
+  for (const text of [values, `${values}b: *\u001b[5m\n`, '>\r']) {
+    const lines = problemsOf(text)
+    t.not(lines.length, 0)
+    t.notMatch(lines.join(''), /[\u0000-\u001f\u202e]/)
+  }
 })
 
 t.test(
