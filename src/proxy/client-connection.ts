@@ -294,7 +294,10 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
           return end
         }
         exchange.hold(bytes)
-        if (body.ended) this.#waitFor(Wait.nothing, 0)
+        if (body.ended) {
+          exchange.requestEnded = true
+          this.#waitFor(Wait.nothing, 0)
+        }
       }
     }
     this.#handler.begin(exchange)
