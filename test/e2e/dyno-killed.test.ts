@@ -22,18 +22,7 @@ apps:
   t.teardown(() => {
     for (const client of clients) client.close()
   })
-  const admin = await router.client()
-  let victim = ''
-  let pid = 0
-  for (let i = 0; i < 100 && victim === ''; i++) {
-    pid = Number((await admin.get('/pid')).body)
-    victim =
-      router
-        .logLines()
-        .at(-1)
-        ?.match(/dyno=(web\.\d)/)?.[1] ?? ''
-  }
-  t.not(victim, '')
+  const [victim, pid] = (await clients[0]!.get('/pid')).body.split(' ') as [string, string]
 
   let sent = 0
   let stop = false
@@ -54,7 +43,7 @@ apps:
 
   await router.until(async () => sent > 2_000)
   inFlight.atKill = inFlight.now
-  process.kill(pid, 'SIGKILL')
+  process.kill(Number(pid), 'SIGKILL')
   const killedAtMs = performance.now()
   const rows = async () => (await router.dynos()).filter(({ state }) => state === 'up').map(({ dyno }) => dyno)
   await router.until(async () => !(await rows()).includes(victim))

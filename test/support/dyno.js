@@ -8,7 +8,7 @@ const server = createServer((request, response) => {
     response.setHeader('Content-Type', 'application/json')
     response.end(JSON.stringify(process.env))
   } else if (request.url === '/pid') {
-    response.end(String(process.pid))
+    response.end(`${DYNO} ${process.pid}`)
   } else if (request.url?.startsWith('/slow')) {
     setTimeout(() => response.end(DYNO), Number(request.url.slice('/slow/'.length)))
   } else {
