@@ -18,18 +18,22 @@ export const postern: Contender = {
   },
 }
 
+/** Five thousand tunnels over four dynos are in flight all at once; no other contender has a cap. */
+const MAX_IN_FLIGHT_PER_DYNO = 10_000
+
 /** Defaults wherever there is one. The space's CIDR leaves 127.0.0.0/8 outside, so that the load's source is checked against every range. */
 function configuration(facts: Facts): object {
   return {
     space: { name: 'bench', region: 'local', cidr: '10.0.0.0/16' },
     listeners: [{ name: 'public', address: `127.0.0.1:${facts.port}`, exposure: 'public' }],
     trustedIpRanges: facts.trustedCidrs,
-    limits: { trustedIpRanges: facts.trustedCidrs.length },
+    limits: { trustedIpRanges: facts.trustedCidrs.length, idleConnectionsPerDyno: 1024 },
     apps: Object.fromEntries(
       facts.apps.map((app) => [
         app.name,
         {
           domains: app.hosts,
+          maxInFlightPerDyno: MAX_IN_FLIGHT_PER_DYNO,
           formation: { web: { dynos: app.dynos.map((dyno) => ({ address: `${dyno.address}:${dyno.port}` })) } },
         },
       ]),
