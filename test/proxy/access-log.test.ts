@@ -114,6 +114,13 @@ t.test('a request that was malformed shows its cause', async (t) => {
   t.match(formatLogfmt(refused, AT), 'at=error code=H26 desc="Request Error" cause="bad \\"chunk\\"" method= path=""')
 })
 
+t.test('quotes, backslashes, control bytes and what is not ASCII are escaped as in JSON', async (t) => {
+  const path = '/a"b\\c\n\x7f\xe9\u20ac'
+  const shown = String.raw`"/a\"b\\c\u000a\u007f\u00e9\u20ac"`
+  t.match(formatLogfmt(record({ path }), AT), ` path=${shown} `)
+  t.match(formatJson(record({ path }), AT), `"path":${shown},`)
+})
+
 t.test('JSON has the same names and values, numbers as numbers, unknown ones as null', async (t) => {
   t.strictSame(JSON.parse(formatJson(answered, AT)), {
     time: AT,

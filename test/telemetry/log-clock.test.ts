@@ -34,12 +34,12 @@ t.test('the second changes with the clock, also over midnight', async (t) => {
   t.equal(clock.timestamp(), '2027-01-01T00:00:00.000000Z')
 })
 
-t.test('the grain of the wall clock does not make time jump', async (t) => {
+t.test('small differences between the two clocks do not make time jump', async (t) => {
   const { now, clock } = handSet(AT, 0)
   const shown: string[] = []
   for (let ms = 0; ms < 5000; ms += 7.3) {
     now.monotonicMs = ms
-    now.wallMs = AT + Math.floor(ms) + (ms % 2 < 1 ? 0 : 1)
+    now.wallMs = AT + Math.floor(ms) + (ms < 2000 ? 5 : -5)
     shown.push(clock.timestamp())
   }
   t.strictSame(shown, shown.toSorted(), 'never backwards')
