@@ -73,6 +73,18 @@ t.test('every field of an app, when it changes, makes the app new', async (t) =>
   }
 })
 
+t.test('a field that only one of two snapshots has is a change', async (t) => {
+  const entry = appEntry('shop')
+  const more = { ...entry, added: 1 }
+  for (const [first, then] of [
+    [entry, more],
+    [more, entry],
+  ] as const) {
+    const before = compileSnapshot(snapshotData({ apps: [first] }))
+    t.not(compileSnapshot(snapshotData({ apps: [then] }), before).apps[0], before.apps[0])
+  }
+})
+
 t.test('a change of domains, of internal routing or of the order of apps changes the hosts', async (t) => {
   const data = threeApps()
   const before = compileSnapshot(data)

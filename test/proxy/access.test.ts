@@ -205,6 +205,13 @@ t.test('a proxy that is no longer trusted speaks for itself only', async (t) => 
   t.match(facts, { inside: false, text: '192.0.2.1', proxied: false })
 })
 
+t.test('what a peer said before it was trusted is not believed afterwards', async (t) => {
+  const facts = new ClientFacts('192.0.2.1', 'public')
+  facts.judgeRequest(rulesOf({ trustedProxies: [] }), '10.0.0.7')
+  facts.judgeAgain(rulesOf({ trustedProxies: ['192.0.2.1/32'] }))
+  t.match(facts, { inside: false, text: '192.0.2.1', proxied: true })
+})
+
 t.test("an app's own ranges narrow the space's, for outside clients", async (t) => {
   const data = snapshotData({
     trustedIpRanges: [allow('203.0.113.0/24')],

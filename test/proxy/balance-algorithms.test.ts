@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { BalancePolicy } from '../../src/model/snapshot.ts'
+import type { DynoState } from '../../src/proxy/dyno-state.ts'
 import { PoolFixture } from '../support/pool-fixture.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 
@@ -39,6 +40,21 @@ t.test('least in flight sends little to a dyno that does not finish its requests
     if (dyno.entry.name !== 'web.3') fixture.pool.release(dyno)
   }
   t.ok(counts['web.3']! <= 2, `the stuck dyno got ${counts['web.3']}`)
+})
+
+t.test('least in flight takes the least busy of the rest when neither of its two choices can be used', async (t) => {
+  // The two choices are always the first two dynos.
+  const fixture = new PoolFixture({ dynos: dynos(5) }, { random: () => 0 })
+  const [one, two, three, four, five] = [...fixture.pool.dynos.values()] as DynoState[]
+  for (const [dyno, requests] of [
+    [three!, 3],
+    [four!, 1],
+    [five!, 2],
+  ] as const) {
+    const others = [...fixture.pool.dynos.values()].filter((other) => other !== dyno)
+    for (let i = 0; i < requests; i++) fixture.pool.claim('', others)
+  }
+  t.equal(fixture.pool.claim('', [one!, two!]), four)
 })
 
 t.test("least in flight prefers the router's own zone while it has room, then uses the others", async (t) => {
