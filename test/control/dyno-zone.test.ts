@@ -120,9 +120,12 @@ t.test('while a release takes over, the dyno that is up speaks for the name', as
   }
   const starting = dyno(1, { state: 'starting', sinceMs: 10 })
   t.strictSame(look(zonesOf(starting, old), `1.${SET}`, 'TXT'), ['TXT az=a release=v7 state=starting'])
-  const both = zonesOf(dyno(1, { sinceMs: 10 }), { ...old, state: 'up' })
-  t.strictSame(look(both, SERVICE, 'SRV'), [`SRV 5000 1.${SET}`], 'one name never stands for two processes')
-  t.strictSame(look(both, `1.${SET}`, 'A'), ['A 127.10.1.1'], 'the one that came up last')
+  const up = [dyno(1, { sinceMs: 10 }), { ...old, state: 'up' as const }]
+  for (const dynos of [up, up.toReversed()]) {
+    const both = zonesOf(...dynos)
+    t.strictSame(look(both, SERVICE, 'SRV'), [`SRV 5000 1.${SET}`], 'one name never stands for two processes')
+    t.strictSame(look(both, `1.${SET}`, 'A'), ['A 127.10.1.1'], 'the one that came up last')
+  }
 })
 
 t.test('two dynos may share an address', async (t) => {

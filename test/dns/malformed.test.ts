@@ -7,7 +7,7 @@ import { decodeMessage, encodeMessage } from '../../src/dns/message.ts'
 import { QueryHandler } from '../../src/dns/query-handler.ts'
 import { holds } from './holds.ts'
 import { message } from './oracle.ts'
-import { faultOf, mutate, seededRandom, wildPacket } from './packets.ts'
+import { faultOf, mutate, seededChoice, wildPacket } from './packets.ts'
 import { sampleZones } from './sample-zone.ts'
 
 const handler = new QueryHandler(sampleZones(100), false, () => {})
@@ -25,7 +25,7 @@ t.test('random bytes are decoded or not, and never throw', async (t) => {
 
 t.test('a message with any change is decoded or not, and never throws', async (t) => {
   holds(t, fc.tuple(message, fc.nat()), 500, ([value, seed]) => {
-    const random = seededRandom(seed)
+    const random = seededChoice(seed)
     let bytes = encodeMessage(value)
     for (let n = 0; n < 4; n++) {
       bytes = mutate(bytes, random)
@@ -45,14 +45,14 @@ t.test('every part of a message is malformed', async (t) => {
 
 t.test('a wild packet never gets an answer larger than allowed', async (t) => {
   holds(t, fc.nat(), 5000, (seed) => {
-    const packet = wildPacket(seededRandom(seed))
+    const packet = wildPacket(seededChoice(seed))
     assert.equal(faultOf(packet, answerTo(packet)), null, packet.toString('hex'))
   })
 })
 
 t.test('what an outside client gets is never longer than what it sent', async (t) => {
   holds(t, fc.nat(), 5000, (seed) => {
-    const packet = wildPacket(seededRandom(seed))
+    const packet = wildPacket(seededChoice(seed))
     const answer = handler.handle(packet, false, 'udp') as Buffer | null
     assert.ok(answer === null || answer.length <= packet.length)
   })

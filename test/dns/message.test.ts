@@ -70,6 +70,8 @@ const malformed: Record<string, string> = {
   'a label type that is not used (RFC 6891 §5)': `${HEADER} 4161 0001 0001 00000005 0004 01020304`,
   'a label beyond the end': `${HEADER} 3f61`,
   'an A record of five bytes': `${HEADER} 00 0001 0001 00000005 0005 0102030405`,
+  'a record hidden in the data of another':
+    '1234 8400 0000 0002 0000 0000 00 0001 0001 00000005 0013 01020304 00 0001 0001 00000005 0004 01020304',
   'an AAAA record of four bytes': `${HEADER} 00 001c 0001 00000005 0004 01020304`,
   'data beyond the end': `${HEADER} 00 0001 0001 00000005 0008 01020304`,
   'a name that ends after its data': `${HEADER} 00 0002 0001 00000005 0002 0161 00`,

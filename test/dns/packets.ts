@@ -1,20 +1,15 @@
 /** Packets as no one should send them: the same for one seed, so that a failure can be seen again. */
 import type { QueryType } from '../../src/dns/codes.ts'
 import { decodeMessage, encodeMessage, queryMessage } from '../../src/dns/message.ts'
+import { seededRandom } from '../support/seeded-random.ts'
 import { APEX } from './sample-zone.ts'
 
-/** Numbers from 0 to `below` - 1. */
+/** Whole numbers from 0 to `below` - 1. */
 export type Random = (below: number) => number
 
-/** A 32-bit generator (mulberry32). */
-export function seededRandom(seed: number): Random {
-  let state = seed >>> 0
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let bits = Math.imul(state ^ (state >>> 15), state | 1)
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61)
-    return ((bits ^ (bits >>> 14)) >>> 0) % below
-  }
+export function seededChoice(seed: number): Random {
+  const next = seededRandom(seed)
+  return (below) => Math.floor(next() * below)
 }
 
 const NAMES = [
