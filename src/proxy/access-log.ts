@@ -2,7 +2,8 @@ import { LogClock } from '../telemetry/log-clock.ts'
 
 /**
  * What is logged of one request, or of a client that was refused before it sent one. Every field from the start, so that one
- * object can be filled again and again and keeps its shape. Strings may be anything that a client sent.
+ * object can be filled again and again and keeps its shape. Strings may be anything that a client or a dyno sent, but for sock, at,
+ * code, protocol and tlsVersion, which are the router's own words.
  */
 export class AccessRecord {
   /** Whose connection was cut: '' or `client` or `backend`. */
@@ -54,7 +55,6 @@ export function formatLogfmt(x: AccessRecord, timestamp: string = clock.timestam
   const service = x.serviceMs < 0 ? '' : `${Math.trunc(x.serviceMs)}ms`
   const tls = x.tls ? `true tls_version=${x.tlsVersion}` : 'false'
   const notRetried = x.notRetried === '' ? '' : ` not_retried="${quotable(x.notRetried)}"`
-  // One template: the pieces of a string that is appended to bit by bit cost half as much again.
   return `${timestamp} postern[router]: ${outcome(x)} method=${bare(x.method)} path="${quotable(x.path, MAX_PATH_LENGTH)}" host=${bare(x.host)} request_id=${bare(x.requestId)} fwd="${quotable(x.forwardedFor)}" dyno=${bare(x.dyno)} connect=${connect} service=${service} status=${x.status === 0 ? '' : x.status} bytes=${x.bytes < 0 ? '' : x.bytes} protocol=${x.protocol} tls=${tls} app=${bare(x.app)} az=${bare(x.az)} release=${bare(x.release)} retries=${x.retries}${notRetried}\n`
 }
 
