@@ -87,7 +87,7 @@ t.test('the rule that decides is the one that checking every range finds', async
         if (found !== expected) throw new Error(`${address.text}: rule ${found} instead of ${expected}`)
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   )
 })
 
@@ -110,7 +110,7 @@ t.test('ranges that share any number of leading bits are told apart', async (t) 
       for (let bit = sharedBits; bit < 128; bit++) if (random() < 0.5) value |= 1n << BigInt(127 - bit)
       return parseAddress(textOf(Array.from({ length: 16 }, (_, i) => Number((value >> BigInt(120 - i * 8)) & 255n))))!
     }
-    const list = Array.from({ length: 50 }, () => rule(`allow ${address().text}/128`))
+    const list = Array.from({ length: 25 }, () => rule(`allow ${address().text}/128`))
     const set = new CidrSet(list)
     const wrong = [...list.flatMap(edges), address(), address()].filter(
       (other) => set.find(other) !== decidingRule(list, other),

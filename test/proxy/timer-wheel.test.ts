@@ -77,6 +77,18 @@ t.test(
   },
 )
 
+t.test('a timer that is armed late in a tick is not early for that', async (t) => {
+  const time = new ManualTime()
+  const { timer, endedAtMs } = timerAt(time)
+  time.pass(300)
+  time.elapsedMs += TICK_MS - 1
+  const armedAtMs = time.elapsedMs
+  time.wheel.arm(timer, 1000)
+  time.jump(1)
+  time.pass(2000)
+  t.ok(endedAtMs[0]! >= armedAtMs + 1000, `ended at ${endedAtMs[0]}`)
+})
+
 t.test('a timer that is put off by every read never ends while reads go on', async (t) => {
   const time = new ManualTime()
   const { timer, endedAtMs } = timerAt(time)
