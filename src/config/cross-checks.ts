@@ -151,7 +151,7 @@ function checkRoom(written: Written, problems: ProblemList): void {
   let dynos = 0
   for (const { value } of select(written.data, 'apps.*.formation.*')) {
     const quantity = valueAt(value, ['quantity']) ?? 1
-    if (valueAt(value, ['command']) !== undefined && typeof quantity === 'number') dynos += quantity
+    if (valueAt(value, ['command']) !== undefined && typeof quantity === 'number') dynos += Math.max(0, quantity)
   }
   const room = dynoCapacity(network)
   if (dynos <= room) return

@@ -258,7 +258,7 @@ t.test('what is no readable file is a problem, not an exception', async (t) => {
 t.test('a pipe is not waited for', async (t) => {
   const pipe = join(t.testdir(), 'pipe.yml')
   const { status } = spawnSync('mkfifo', [pipe])
-  if (status !== 0) return t.skip('there is no mkfifo here')
+  if (status !== 0) return t.comment('there is no mkfifo here')
   t.match(await loadConfig(pipe), { problems: [{ message: 'is not a regular file; give the path of one' }] })
 })
 
