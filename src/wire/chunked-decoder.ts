@@ -1,5 +1,4 @@
-import type { HeadLimits } from './limits.ts'
-import { DEFAULT_LIMITS } from './limits.ts'
+import { DEFAULT_LIMITS, type HeadLimits } from './limits.ts'
 import {
   BAD_CHUNK,
   BAD_CHUNK_EXTENSION,

@@ -46,6 +46,11 @@ export class ConnectionOptions {
 
   /** Reads one more Connection value: 0, or a refusal. */
   read(bytes: Uint8Array, start: number, end: number): number {
+    // What nearly all say.
+    if (isWord(bytes, start, end, 'keep-alive')) {
+      this.keepAlive = true
+      return 0
+    }
     for (let at = start; at < end; ) {
       const stop = elementEnd(bytes, at, end)
       const optionStart = skipBlanks(bytes, at, stop)

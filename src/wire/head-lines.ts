@@ -62,7 +62,8 @@ export class HeadLines {
   seen = 0
   repeated = 0
   readonly #first = new Int32Array(TWIN)
-  readonly #actions: Uint8Array
+  readonly #actions = new Uint8Array(ID_SPACE)
+  readonly #wanted = new Uint8Array(ID_SPACE)
   #phase = AT_LINE
   #lineStart = 0
   #nameEnd = 0
@@ -72,10 +73,10 @@ export class HeadLines {
   #lineLimit = 0
   #headEnd = 0
 
-  /** `dropped` are the ids (and twins) whose lines never go on. */
-  constructor(dropped: readonly number[]) {
-    this.#actions = new Uint8Array(ID_SPACE)
+  /** Ids whose lines never go on, and ids that `next` stops at. */
+  constructor(dropped: readonly number[], wanted: readonly number[]) {
     for (const id of dropped) this.#actions[id] = FIELD_DROP
+    for (const id of wanted) this.#wanted[id] = 1
   }
 
   reset(): void {
@@ -97,61 +98,81 @@ export class HeadLines {
   }
 
   /**
-   * Scans one line. Returns the id of its name (or id + TWIN), 0 for a name that means nothing here, INCOMPLETE when the bytes end before
-   * the line does, END_OF_HEAD after the empty line, or a refusal. What is refused depends on the bytes before it alone, never on
-   * how they were cut.
+   * Scans lines up to one whose name the parser wants to look at. Returns the id of that name, INCOMPLETE when the bytes end before that,
+   * END_OF_HEAD after the empty line, or a refusal. What is refused depends on the bytes before it alone, never on how they were cut.
    */
   next(bytes: Buffer, start: number, end: number): number {
-    const headEnd = start + this.#headEnd
-    const stop = Math.min(end, headEnd)
+    const stop = Math.min(end, start + this.#headEnd)
+    const lineBytes = this.#lineBytes
     let at = start + this.scanned
+    let lineStart = start + this.#lineStart
+    let nameEnd = start + this.#nameEnd
     let phase = this.#phase
+    for (;;) {
+      if (phase === AT_LINE) {
+        if (at >= stop) break
+        const byte = bytes[at]!
+        lineStart = at
+        if (TOKEN[byte] === 1) {
+          if (this.fieldCount >= this.#lineLimit) return TOO_MANY_HEADERS
+          at++
+          phase = IN_NAME
+        } else if (byte === CR) {
+          at++
+          phase = AT_LAST_LF
+        } else {
+          return this.#badLineStart(byte)
+        }
+      }
 
-    if (phase === AT_LINE) {
-      if (at >= stop) return this.#stopped(at, start, end)
-      const byte = bytes[at]!
-      if (TOKEN[byte] === 1) {
-        if (this.fieldCount >= this.#lineLimit) return TOO_MANY_HEADERS
-        this.#lineStart = at - start
-        phase = IN_NAME
-      } else if (byte === CR) {
+      if (phase === IN_NAME) {
+        const nameStop = Math.min(stop, lineStart + this.#nameBytes)
+        while (at < nameStop && TOKEN[bytes[at]!] === 1) at++
+        if (at >= stop) break
+        const byte = bytes[at]!
+        if (byte !== COLON || at - lineStart >= lineBytes) return this.#badName(byte, at - lineStart)
+        nameEnd = at
         at++
-        phase = AT_LAST_LF
-      } else {
-        return this.#badLineStart(byte)
+        phase = IN_VALUE
+      }
+
+      if (phase === IN_VALUE) {
+        const lineStop = lineStart + lineBytes
+        const valueStop = Math.min(stop, lineStop)
+        while (at < valueStop && VALUE[bytes[at]!] === 1) at++
+        if (at >= stop) break
+        const byte = bytes[at]!
+        // A CR right after the last byte that fits ends the line; anything else there makes it too long.
+        if (byte !== CR) return at >= lineStop ? LINE_TOO_LONG : byte === LF ? BARE_LF : BAD_VALUE
+        at++
+        phase = AT_LF
+      }
+
+      if (at >= stop) break
+      if (bytes[at] !== LF) return BARE_CR
+      at++
+      if (phase === AT_LAST_LF) {
+        this.scanned = at - start
+        return END_OF_HEAD
+      }
+      const id = this.#add(bytes, start, lineStart, nameEnd, at)
+      phase = AT_LINE
+      if (this.#wanted[id] === 1) {
+        this.scanned = at - start
+        this.#phase = AT_LINE
+        return id
       }
     }
-
-    if (phase === IN_NAME) {
-      const lineStart = start + this.#lineStart
-      const nameStop = Math.min(stop, lineStart + this.#nameBytes, lineStart + this.#lineBytes)
-      while (at < nameStop && TOKEN[bytes[at]!] === 1) at++
-      if (at >= stop) return this.#pause(phase, at, start, end)
-      const byte = bytes[at]!
-      if (byte !== COLON || at - lineStart >= this.#lineBytes) return this.#badName(byte, at - lineStart)
-      this.#nameEnd = at - start
-      at++
-      phase = IN_VALUE
-    }
-
-    if (phase === IN_VALUE) {
-      const lineStop = start + this.#lineStart + this.#lineBytes
-      const valueStop = Math.min(stop, lineStop)
-      while (at < valueStop && VALUE[bytes[at]!] === 1) at++
-      if (at >= stop) return this.#pause(phase, at, start, end)
-      const byte = bytes[at]!
-      // A CR right after the last byte that fits ends the line; anything else there makes it too long.
-      if (byte !== CR) return at >= lineStop ? LINE_TOO_LONG : byte === LF ? BARE_LF : BAD_VALUE
-      at++
-      phase = AT_LF
-    }
-
-    if (at >= stop) return this.#pause(phase, at, start, end)
-    if (bytes[at] !== LF) return BARE_CR
-    at++
     this.scanned = at - start
-    this.#phase = AT_LINE
-    return phase === AT_LF ? this.#add(bytes, start, at) : END_OF_HEAD
+    this.#lineStart = lineStart - start
+    this.#nameEnd = nameEnd - start
+    this.#phase = phase
+    return at < end ? HEAD_TOO_LARGE : INCOMPLETE
+  }
+
+  /** After the last whole line; 0 before the first. */
+  get linesEnd(): number {
+    return this.fieldCount === 0 ? 0 : this.fields[(this.fieldCount - 1) * FIELD_STRIDE + LINE_END]!
   }
 
   /** Whether the name came. */
@@ -182,18 +203,17 @@ export class HeadLines {
     this.fields[at + KIND] = (this.fields[at + KIND]! & ~ACTION_MASK) | action
   }
 
-  #add(bytes: Buffer, start: number, lineEnd: number): number {
-    const nameEnd = start + this.#nameEnd
+  #add(bytes: Buffer, start: number, lineStart: number, nameEnd: number, lineEnd: number): number {
     let valueStart = nameEnd + 1
     let valueEnd = lineEnd - 2
     while (valueStart < valueEnd && isBlank(bytes[valueStart]!)) valueStart++
     while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1]!)) valueEnd--
-    const id = headerId(bytes, start + this.#lineStart, nameEnd)
+    const id = headerId(bytes, lineStart, nameEnd)
     const at = this.fieldCount * FIELD_STRIDE
     if (at === this.fields.length) this.#grow()
     const { fields } = this
-    fields[at] = this.#lineStart
-    fields[at + NAME_END] = this.#nameEnd
+    fields[at] = lineStart - start
+    fields[at + NAME_END] = nameEnd - start
     fields[at + VALUE_START] = valueStart - start
     fields[at + VALUE_END] = valueEnd - start
     fields[at + LINE_END] = lineEnd - start
@@ -212,16 +232,6 @@ export class HeadLines {
     const wider = new Int32Array(this.fields.length * 2)
     wider.set(this.fields)
     this.fields = wider
-  }
-
-  #pause(phase: number, at: number, start: number, end: number): number {
-    this.#phase = phase
-    return this.#stopped(at, start, end)
-  }
-
-  #stopped(at: number, start: number, end: number): number {
-    this.scanned = at - start
-    return at < end ? HEAD_TOO_LARGE : INCOMPLETE
   }
 
   #badLineStart(byte: number): number {

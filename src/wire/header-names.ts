@@ -1,4 +1,4 @@
-import { DASH, LOWER, UNDERSCORE } from './tables.ts'
+import { DASH, UNDERSCORE } from './tables.ts'
 
 /**
  * Headers that mean something to the router. Everything else is 0: its line is copied and never looked at. Fewer than 32, so that a
@@ -103,13 +103,16 @@ export function headerId(bytes: Uint8Array, start: number, end: number): number 
   return OTHER
 }
 
-/** 0: the same name; TWIN: with underscores for hyphens; -1: another. */
+/**
+ * 0: the same name; TWIN: with underscores for hyphens; -1: another. Setting the bit that tells upper case from
+ * lower makes no byte of a token into a letter, digit or hyphen but the same letter, digit or hyphen.
+ */
 function compare(bytes: Uint8Array, start: number, length: number, nameStart: number): number {
   let spelling = 0
   for (let i = 0; i < length; i++) {
-    const byte = LOWER[bytes[start + i]!]!
+    const byte = bytes[start + i]!
     const wanted = BYTES[nameStart + i]!
-    if (byte === wanted) continue
+    if ((byte | 0x20) === wanted) continue
     if (byte !== UNDERSCORE || wanted !== DASH) return -1
     spelling = TWIN
   }

@@ -57,11 +57,9 @@ function parseV1(bytes: Buffer, start: number, end: number, out: ProxyHeader): n
   const stop = Math.min(end, start + V1_BYTES)
   let at = start
   while (at < stop && bytes[at] !== CR && bytes[at] !== LF) at++
-  if (at === stop || at + 1 === stop) {
-    // Room for the LF too has to be left.
-    return end - start >= V1_BYTES ? MALFORMED_PROXY_HEADER : bytes[at] === LF && at < stop ? MALFORMED_PROXY_HEADER : 0
-  }
-  if (bytes[at] !== CR || bytes[at + 1] !== LF) return MALFORMED_PROXY_HEADER
+  if (at < stop && bytes[at] === LF) return MALFORMED_PROXY_HEADER
+  if (at + 1 >= stop) return stop - start === V1_BYTES ? MALFORMED_PROXY_HEADER : 0
+  if (bytes[at + 1] !== LF) return MALFORMED_PROXY_HEADER
   out.version = 1
   return readV1Line(bytes, start + V1_PREFIX.length, at, out) ? at + 2 - start : MALFORMED_PROXY_HEADER
 }

@@ -76,11 +76,14 @@ const DROPPED: readonly HeaderName[] = [
   'x-request-id',
   'x-request-start',
 ]
+/** What `#readField` reads. */
+const READ = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, EXPECT, TE]
 const DROPPED_IDS = DROPPED.flatMap((name) => [idOf(name), idOf(name) + TWIN])
 
 /**
  * One request head: a scratch object, filled by `parseRequestHead` and empty again after `reset`. What it says is valid from the result that is
- * not 0 until then; its strings may be kept. A refused head has method, target and version as far as they were read, for the log.
+ * not 0 until then; its strings may be kept. A refused head has method, target, version, host and the headers so far, as far as they were read:
+ * for the log and for the form of the answer.
  */
 export class RequestHead {
   /** The head as it came, one character per byte; offsets in `fields` are into it. */
@@ -106,7 +109,7 @@ export class RequestHead {
   teTrailers = false
 
   readonly line = new RequestLine()
-  readonly lines = new HeadLines(DROPPED_IDS)
+  readonly lines = new HeadLines(DROPPED_IDS, READ)
   readonly #options = new ConnectionOptions()
   readonly #host = new HostParts()
   readonly #absolute = new AbsoluteTarget()
@@ -165,6 +168,7 @@ export class RequestHead {
     this.line.reset()
     this.lines.reset()
     this.#options.reset()
+    this.#hostEnd = 0
   }
 
   parse(bytes: Buffer, start: number, end: number, limits: HeadLimits): number {
@@ -177,10 +181,8 @@ export class RequestHead {
     }
     let result = lines.next(bytes, start, end)
     while (result >= 0 && result < INCOMPLETE) {
-      if (result !== 0) {
-        const refusal = this.#readField(result, bytes, start)
-        if (refusal !== 0) return this.#refuse(refusal, bytes, start)
-      }
+      const refusal = this.#readField(result, bytes, start)
+      if (refusal !== 0) return this.#refuse(refusal, bytes, start)
       result = lines.next(bytes, start, end)
     }
     if (result === INCOMPLETE) return 0
@@ -313,13 +315,15 @@ export class RequestHead {
     return 0
   }
 
+  /** Keeps what was understood before the refusal. */
   #refuse(refusal: number, bytes: Buffer, start: number): number {
     const { line, lines } = this
-    if (this.text === '' && line.methodEnd > 0) {
-      this.text = bytes.latin1Slice(start, start + Math.max(line.methodEnd, line.targetEnd, lines.scanned))
-      this.method = this.text.substring(line.lineStart, line.methodEnd)
-      if (line.targetEnd > 0) this.target = this.text.substring(line.targetStart, line.targetEnd)
-    }
+    if (this.text !== '' || line.methodEnd === 0) return refusal
+    this.text = bytes.latin1Slice(start, start + Math.max(line.methodEnd, line.targetEnd, lines.linesEnd))
+    this.method = this.text.substring(line.lineStart, line.methodEnd)
+    if (line.targetEnd > 0) this.target = this.text.substring(line.targetStart, line.targetEnd)
+    if (line.lineEnd > 0) this.minorVersion = line.minorVersion
+    if (this.#hostEnd > 0 && refusal !== REPEATED_HOST) this.#takeHost()
     return refusal
   }
 }

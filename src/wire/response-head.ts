@@ -43,6 +43,9 @@ const DROPPED: readonly HeaderName[] = [
   'via',
 ]
 
+/** What `#readField` reads. */
+const READ = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, SET_COOKIE, KEEP_ALIVE]
+
 const TIMEOUT = 'timeout='
 
 /** One head of an answer, interim or final: a scratch object, filled by `parseResponseHead` and empty again after `reset`. */
@@ -66,7 +69,7 @@ export class ResponseHead {
   upgrade = ''
 
   readonly line = new StatusLine()
-  readonly lines = new HeadLines(DROPPED.map(idOf))
+  readonly lines = new HeadLines(DROPPED.map(idOf), READ)
   readonly #options = new ConnectionOptions()
 
   get hasServer(): boolean {
@@ -112,10 +115,8 @@ export class ResponseHead {
     }
     let result = lines.next(bytes, start, end)
     while (result >= 0 && result < INCOMPLETE) {
-      if (result !== 0) {
-        const refusal = this.#readField(result, bytes, start, limits)
-        if (refusal !== 0) return refusal
-      }
+      const refusal = this.#readField(result, bytes, start, limits)
+      if (refusal !== 0) return refusal
       result = lines.next(bytes, start, end)
     }
     if (result === INCOMPLETE) return 0

@@ -62,7 +62,7 @@ export class TrailerSection {
   /** What may go on, as `Name: value\r\n` lines; '' for none. Once done. */
   lines = ''
   readonly #kept: Buffer
-  readonly #scanner = new HeadLines([])
+  readonly #scanner = new HeadLines([], [])
   #keptBytes = 0
 
   constructor(limits: HeadLimits) {
@@ -76,17 +76,12 @@ export class TrailerSection {
     const before = this.#keptBytes
     const taken = bytes.copy(this.#kept, before, start, Math.min(end, start + this.#kept.length - before))
     this.#keptBytes += taken
-    let result = this.#next()
-    while (result >= 0 && result < INCOMPLETE) result = this.#next()
+    const result = this.#scanner.next(this.#kept, 0, this.#keptBytes)
     if (result === INCOMPLETE) return start + taken
     if (result < 0) return TOO_LONG.has(result) ? TRAILERS_TOO_LONG : BAD_TRAILER
     this.done = true
     const refusal = this.#sanitise()
     return refusal === 0 ? start + this.#scanner.scanned - before : refusal
-  }
-
-  #next(): number {
-    return this.#scanner.next(this.#kept, 0, this.#keptBytes)
   }
 
   #sanitise(): number {
