@@ -6,7 +6,7 @@ import type { DynoState } from './dyno-state.ts'
 import type { BackendSide, Exchange } from './exchange.ts'
 import { KeptBytes } from './kept-bytes.ts'
 import { PeerSocket } from './peer-socket.ts'
-import { sharedReadBuffer } from './shared-read-buffer.ts'
+import { ReadBuffer } from './read-buffer.ts'
 import { TimerEntry, type TimerTarget, type TimerWheel } from './timer-wheel.ts'
 
 /** What a connection to a dyno asks of its surroundings. */
@@ -50,6 +50,8 @@ type State = (typeof State)[keyof typeof State]
 /** More than this waiting for a dyno, and its client is not read. */
 const TO_DYNO_BYTES = 65_536
 
+const NO_BYTES = Buffer.alloc(0)
+
 /** Heads that come whole, nearly all, are parsed into this one; a head that comes in pieces gets one of its own. */
 const wholeHead = new ResponseHead()
 
@@ -78,6 +80,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   #dirty = false
 
   constructor(host: BackendHost, handler: AnswerHandler, dyno: DynoState, exchange: Exchange, connectMs: number) {
+    const reads = new ReadBuffer()
     super(
       connect({
         host: dyno.entry.address,
@@ -86,10 +89,11 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
         allowHalfOpen: true,
         highWaterMark: TO_DYNO_BYTES,
         onread: {
-          buffer: sharedReadBuffer,
+          buffer: () => reads.next(),
           callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes as Buffer),
         },
-      } as NetConnectOpts),
+      } as unknown as NetConnectOpts),
+      reads,
     )
     this.#host = host
     this.#handler = handler
@@ -178,7 +182,9 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
         const used = this.#consume(bytes, 0, count)
         if (used < count) this.#ahead.append(bytes, used, count)
       }
+      this.reads.filled(count, this.#state === State.body || this.#state === State.tunnel)
     } catch (error) {
+      this.#forgetHead()
       this.#host.fault(error)
       this.socket.destroy()
     }
@@ -199,6 +205,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
             return at
           }
           if (result < 0) {
+            this.#forgetHead()
             this.#handler.malformedAnswer(x, result)
             return end
           }
@@ -332,7 +339,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     } else if (this.#state === State.body && this.body.kind === BodyKind.untilClose) {
       this.body.end()
       this.#state = State.answered
-      this.#handler.answerPayload(x, this, sharedReadBuffer)
+      this.#handler.answerPayload(x, this, NO_BYTES)
     } else {
       this.#handler.backendFailed(x, 'closed')
     }

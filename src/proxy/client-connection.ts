@@ -8,6 +8,7 @@ import { ClientFacts } from './access.ts'
 import { type ClientSide, Exchange, type WaitOutcomes } from './exchange.ts'
 import { KeptBytes } from './kept-bytes.ts'
 import { PeerSocket } from './peer-socket.ts'
+import type { ReadBuffer } from './read-buffer.ts'
 import { TimerEntry, type TimerTarget, type TimerWheel } from './timer-wheel.ts'
 
 /** The bound socket that a client came through. */
@@ -25,6 +26,8 @@ export interface ClientHost {
   readonly wheel: TimerWheel
   readonly timeouts: RouterTimeouts
   readonly headLimits: HeadLimits
+  /** 0: no limit. */
+  readonly requestsPerConnection: number
   /** Monotonic milliseconds. */
   nowMs(): number
   /** True while the router stops: answers say `Connection: close`, idle connections end. */
@@ -71,7 +74,8 @@ const Wait = {
   goodbye: 6,
   tunnel: 7,
   keepAlive: 8,
-  linger: 9,
+  lastWrites: 9,
+  linger: 10,
 } as const
 type Wait = (typeof Wait)[keyof typeof Wait]
 
@@ -81,6 +85,9 @@ const READ_AHEAD_BYTES = 65_536
 const LINGER_MS = 2_000
 /** A client that closed its side after a whole request gets this long for the answer; then it counts as gone. */
 const GOODBYE_MS = 800
+/** The parser skips two empty lines. */
+const MOST_BLANK_BYTES = 4
+const CR = 0x0d
 
 /** Heads that come whole, nearly all, are parsed into this one; a head that comes in pieces gets one of its own. */
 const wholeHead = new RequestHead()
@@ -114,10 +121,11 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     handler: RequestHandler,
     entrance: Entrance,
     socket: Socket,
+    reads: ReadBuffer,
     facts: ClientFacts,
     needsProxyHeader: boolean,
   ) {
-    super(socket)
+    super(socket, reads)
     this.#host = host
     this.#handler = handler
     this.entrance = entrance
@@ -135,6 +143,11 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
 
   get open(): boolean {
     return this.#state !== State.closed && this.#state !== State.lingering
+  }
+
+  get spent(): boolean {
+    const { closing, requestsPerConnection } = this.#host
+    return closing || (requestsPerConnection > 0 && this.requests >= requestsPerConnection)
   }
 
   get tunnelling(): boolean {
@@ -169,8 +182,10 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
         this.#consuming = false
         if (used < count) this.#keepAhead(bytes, used, count)
       }
+      this.reads.filled(count, this.#state === State.tunnel || (this.#state === State.exchange && !this.body.ended))
     } catch (error) {
       this.#consuming = false
+      this.#forgetHead()
       this.#host.fault(error)
       this.socket.destroy()
     }
@@ -184,6 +199,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     if (this.open) ahead.consume(used)
     else ahead.clear()
     this.#boundAhead()
+    if (this.#sideClosed && this.open) this.#onEnd()
   }
 
   #keepAhead(bytes: Buffer, start: number, end: number): void {
@@ -228,8 +244,12 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
         case State.proxyHeader: {
           const result = parseProxyHeader(bytes, at, end, proxyHeader)
           if (result === 0) return at
-          if (result < 0 || !this.#named()) {
+          if (result < 0) {
             this.socket.destroy()
+            return end
+          }
+          if (!this.#named()) {
+            this.reset()
             return end
           }
           at += result
@@ -249,6 +269,8 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
       this.destinationPort = proxyHeader.destinationPort
     }
     if (!this.#host.clientNamed(this)) return false
+    // Turned away: there are too many already.
+    if (!this.open) return true
     this.#state = State.head
     this.#waitFor(Wait.firstByte, this.#host.timeouts.requestFirstByteMs)
     return true
@@ -258,6 +280,8 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     if (this.head !== wholeHead) return
     // The parser remembers where it stopped, so not in the object that the next connection uses.
     wholeHead.reset()
+    // Empty lines are no beginning of a request (RFC 9112 §2.2): who sends no more than these is idle.
+    if (end - start <= MOST_BLANK_BYTES && bytes[end - 1]! <= CR) return
     this.head = new RequestHead()
     parseRequestHead(bytes, start, end, this.head, this.#host.headLimits)
     this.#waitFor(Wait.head, this.#host.timeouts.requestHeadMs)
@@ -331,7 +355,8 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   exchangeOver(keepAlive: boolean): void {
     this.feeder = null
     if (!this.open) return
-    if (!keepAlive || this.#sideClosed || this.#host.closing) {
+    // Requests that were sent before the client closed its side are served all the same.
+    if (!keepAlive || this.#host.closing || (this.#sideClosed && this.#ahead.length === 0)) {
       this.sayGoodbye()
       return
     }
@@ -347,9 +372,21 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.#state = State.lingering
     this.#ahead.clear()
     this.feeder = null
-    this.socket.end()
     this.resume()
-    this.#waitFor(Wait.linger, LINGER_MS)
+    if (this.unsentBytes === 0) {
+      this.socket.end()
+      this.#waitFor(Wait.linger, LINGER_MS)
+    } else {
+      // A slow reader is not to lose the end of its answer.
+      this.socket.end(() => this.#waitFor(Wait.linger, LINGER_MS))
+      this.#watchUnsent(Wait.lastWrites, this.#host.timeouts.requestBodyMs)
+    }
+  }
+
+  /** The connection broke, or is to look so: what is still in it is nobody's. */
+  override reset(): void {
+    this.#state = State.closed
+    super.reset()
   }
 
   /** Ends the connection if it is between two requests. The router is stopping. */
@@ -358,8 +395,12 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   }
 
   watchWrites(idleMs: number): void {
+    this.#watchUnsent(Wait.writes, idleMs)
+  }
+
+  #watchUnsent(wait: Wait, idleMs: number): void {
     this.#unsentSeen = this.unsentBytes
-    this.#waitFor(Wait.writes, idleMs)
+    this.#waitFor(wait, idleMs)
   }
 
   startTunnel(idleMs: number): void {
@@ -411,6 +452,10 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
         if (this.unsentBytes !== this.#unsentSeen) this.watchWrites(this.#waitMs)
         else this.#handler.clientIdle(exchange)
         break
+      case Wait.lastWrites:
+        if (this.unsentBytes !== this.#unsentSeen) this.#watchUnsent(Wait.lastWrites, this.#waitMs)
+        else this.reset()
+        break
       case Wait.goodbye:
         this.#handler.clientGone(exchange)
         break
@@ -441,7 +486,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
         this.socket.destroySoon()
         break
       default:
-        this.socket.destroy()
+        this.socket.destroySoon()
     }
   }
 

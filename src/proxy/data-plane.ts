@@ -14,6 +14,7 @@ import { Clock } from './clock.ts'
 import type { Exchange } from './exchange.ts'
 import { Listener, type ListenerHost, type ListenerOptions } from './listener.ts'
 import { Pipeline, type PipelineHost } from './pipeline.ts'
+import type { ReadBuffer } from './read-buffer.ts'
 import { describe, ERRORS, type ErrorCode, errorAnswer, type ResponseRestriction } from './router-error.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
@@ -60,6 +61,10 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
 
   get timeouts(): RouterTimeouts {
     return this.snapshot.data.timeouts
+  }
+
+  get requestsPerConnection(): number {
+    return this.snapshot.data.limits.requestsPerConnection
   }
 
   nowMs(): number {
@@ -159,12 +164,18 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     this.#options.logger.error({ listener, err: error }, 'cannot accept connections')
   }
 
-  admit(entrance: Entrance, socket: Socket, facts: ClientFacts, needsProxyHeader: boolean): ClientConnection | null {
+  admit(
+    entrance: Entrance,
+    socket: Socket,
+    reads: ReadBuffer,
+    facts: ClientFacts,
+    needsProxyHeader: boolean,
+  ): ClientConnection | null {
     if (!needsProxyHeader && !this.#admitted(facts)) {
       socket.resetAndDestroy()
       return null
     }
-    const client = new ClientConnection(this, this.#pipeline, entrance, socket, facts, needsProxyHeader)
+    const client = new ClientConnection(this, this.#pipeline, entrance, socket, reads, facts, needsProxyHeader)
     this.metrics.connectionOpened(entrance.index)
     this.#clients.add(client)
     if (!needsProxyHeader) this.#countAddress(client)

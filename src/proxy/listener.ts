@@ -3,7 +3,7 @@ import { parseCidr } from '../model/address.ts'
 import { CidrSet } from '../model/cidr-set.ts'
 import { ClientFacts } from './access.ts'
 import type { ClientConnection, Entrance } from './client-connection.ts'
-import { sharedReadBuffer } from './shared-read-buffer.ts'
+import { ReadBuffer } from './read-buffer.ts'
 
 /** What the config says of one bound socket. */
 export interface ListenerOptions {
@@ -21,7 +21,13 @@ export interface ListenerHost {
   /** Number of this listener in the metrics. */
   listenerIndex(name: string): number
   /** A connection was accepted. null: it is not wanted, and was dealt with. */
-  admit(entrance: Entrance, socket: Socket, facts: ClientFacts, needsProxyHeader: boolean): ClientConnection | null
+  admit(
+    entrance: Entrance,
+    socket: Socket,
+    reads: ReadBuffer,
+    facts: ClientFacts,
+    needsProxyHeader: boolean,
+  ): ClientConnection | null
   acceptFailed(listener: string, error: Error): void
 }
 
@@ -106,24 +112,25 @@ export class Listener implements Entrance {
 
   #accept(handle: unknown): void {
     let client: ClientConnection | null = null
+    const reads = new ReadBuffer()
     const socket = new Socket({
       handle,
       allowHalfOpen: true,
       highWaterMark: TO_CLIENT_BYTES,
       onread: {
-        buffer: sharedReadBuffer,
+        buffer: () => reads.next(),
         callback: (count: number, bytes: Uint8Array) => {
           if (client === null) return false
           client.onRead(count, bytes as Buffer)
           return !client.paused
         },
       },
-    } as ConstructorParameters<typeof Socket>[0])
+    } as unknown as ConstructorParameters<typeof Socket>[0])
     socket.setNoDelay(true)
     const facts = new ClientFacts(socket.remoteAddress, this.exposure)
     const from = this.#proxyHeaderFrom
     const needsProxyHeader = from !== null && facts.peer !== null && from.has(facts.peer)
-    client = this.#host.admit(this, socket, facts, needsProxyHeader)
+    client = this.#host.admit(this, socket, reads, facts, needsProxyHeader)
     if (client !== null) socket.resume()
   }
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import type { BodyFraming } from '../wire/body-framing.ts'
-import { chunkHead, LAST_CHUNK } from '../wire/body-framing.ts'
+import { type BodyFraming, chunkHead, LAST_CHUNK } from '../wire/body-framing.ts'
+import { giveBack, type ReadBuffer } from './read-buffer.ts'
 
 /** A text of up to this size leaves in one system call from a stack buffer; more than that is gathered in a buffer of its own. */
 const TEXT_WRITE_BYTES = 16_000
@@ -13,10 +13,14 @@ export abstract class PeerSocket {
   readonly socket: Socket
   /** The peer whose bytes are written here; it is paused while this one is congested. */
   feeder: PeerSocket | null = null
+  readonly reads: ReadBuffer
   #paused = false
+  /** Read buffers of the feeder that writes refer to which are not through; null as a rule. */
+  #borrowed: Buffer[] | null = null
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, reads: ReadBuffer) {
     this.socket = socket
+    this.reads = reads
     socket.on('drain', () => this.onDrain())
   }
 
@@ -56,10 +60,11 @@ export abstract class PeerSocket {
     if (this.socket.writable) this.#sent(this.socket.write(text, 'latin1'))
   }
 
-  /** Copies: `bytes` is the shared read buffer, and the write may end after it was overwritten. */
+  /** What the feeder just read into `bytes`. */
   writeBytes(bytes: Buffer, start: number, end: number): void {
     if (!this.socket.writable || end <= start) return
     if (end - start <= TEXT_WRITE_BYTES) this.writeText(bytes.latin1Slice(start, end))
+    else if (this.#mayBorrow()) this.#borrow(bytes, this.socket.write(bytes.subarray(start, end)))
     else this.#sent(this.socket.write(Buffer.from(bytes.subarray(start, end))))
   }
 
@@ -81,7 +86,7 @@ export abstract class PeerSocket {
     this.socket.uncork()
   }
 
-  /** A head (or '') and the payload that `body` just found in `bytes`, re-framed. Copies, as `writeBytes` does. */
+  /** A head (or '') and the payload that `body` found in what the feeder just read into `bytes`, re-framed. */
   writePayload(head: string, bytes: Buffer, body: BodyFraming, chunked: boolean): void {
     if (!this.socket.writable) return
     const size = body.payloadBytes
@@ -93,6 +98,16 @@ export abstract class PeerSocket {
       let text = before
       for (let i = 0; i < body.rangeCount; i++) text += bytes.latin1Slice(body.ranges[2 * i], body.ranges[2 * i + 1])
       this.writeText(text + after)
+      return
+    }
+    if (body.rangeCount === 1 && this.#mayBorrow()) {
+      const payload = bytes.subarray(body.ranges[0], body.ranges[1])
+      if (before.length + after.length > 0) this.socket.cork()
+      if (before.length > 0) this.socket.write(before, 'latin1')
+      let roomLeft = this.socket.write(payload)
+      if (after.length > 0) roomLeft = this.socket.write(after, 'latin1')
+      if (before.length + after.length > 0) this.socket.uncork()
+      this.#borrow(bytes, roomLeft)
       return
     }
     const gathered = Buffer.allocUnsafeSlow(total)
@@ -108,7 +123,31 @@ export abstract class PeerSocket {
   }
 
   protected onDrain(): void {
+    this.#returnBorrowed()
     this.feeder?.resume()
+  }
+
+  /** The shared read buffer is overwritten by the next read of any socket: a write that may end after that needs a copy. */
+  #mayBorrow(): boolean {
+    return this.feeder?.reads.own ?? false
+  }
+
+  /** Most writes are through at once, and the feeder reads into the same buffer again. */
+  #borrow(bytes: Buffer, roomLeft: boolean): void {
+    if (this.socket.writableLength === 0) {
+      this.#returnBorrowed()
+    } else {
+      this.feeder!.reads.lend()
+      this.#borrowed ??= []
+      this.#borrowed.push(bytes)
+    }
+    this.#sent(roomLeft)
+  }
+
+  #returnBorrowed(): void {
+    if (this.#borrowed === null) return
+    for (const buffer of this.#borrowed) giveBack(buffer)
+    this.#borrowed = null
   }
 
   #sent(roomLeft: boolean): void {
