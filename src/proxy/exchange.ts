@@ -31,8 +31,8 @@ export interface ClientSide extends PeerSocket {
   readonly entrance: { readonly exposure: 'public' | 'internal'; readonly forwardedFor: 'replace' | 'append' }
   readonly facts: ClientFacts
   readonly destinationPort: number
-  /** Requests begun on this connection, this one included. */
-  readonly requests: number
+  /** No request may follow the present one: the router stops, or there were as many as one connection may bring. */
+  readonly spent: boolean
   readonly open: boolean
   /** This request's head: scratch, valid only while the exchange begins. */
   readonly head: RequestHead
