@@ -223,6 +223,15 @@ function formatV6(w0: number, w1: number, w2: number, w3: number): string {
     }
     i += length
   }
-  const hex = (part: number[]) => part.map((group) => group.toString(16)).join(':')
-  return gapStart === -1 ? hex(all) : `${hex(all.slice(0, gapStart))}::${hex(all.slice(gapStart + gapLength))}`
+  let text = ''
+  for (let i = 0; i < 8; i++) {
+    if (i === gapStart) {
+      text += '::'
+      i += gapLength - 1
+      continue
+    }
+    if (i > 0 && i !== gapStart + gapLength) text += ':'
+    text += all[i]!.toString(16)
+  }
+  return text
 }
