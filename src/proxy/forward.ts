@@ -20,7 +20,6 @@ export interface ForwardOutcome {
 
 export interface ForwardHost {
   readonly clock: Clock
-  readonly closing: boolean
   nowMs(): number
 }
 
@@ -83,9 +82,13 @@ export class Forward implements AnswerHandler {
       this.#outcome.badAnswer(x, 'H17', 'too many interim answers')
       return
     }
-    // 100 is the router's own answer unless it passed the expectation on; HTTP/1.0 knows no 1xx (RFC 9110 §15.2).
-    if (x.minorVersion === 0 || (head.status === 100 && !x.continueFromDyno)) return
-    if (head.status === 100) x.continued = true
+    // HTTP/1.0 knows no 1xx (RFC 9110 §15.2).
+    if (x.minorVersion === 0) return
+    if (head.status === 100) {
+      // Who said it first, the router or the dyno, said it for both.
+      if (x.continued) return
+      x.continued = true
+    }
     x.client.writeText(writeResponseHead(head, this.#headOptions(x, 'none', true)))
   }
 
@@ -93,13 +96,13 @@ export class Forward implements AnswerHandler {
     const { client } = x
     const { head, body } = backend
     x.firstByteAtMs = this.#host.nowMs()
+    if (head.status === 101 && !offered(x.upgrade, head.upgrade)) {
+      this.#outcome.badAnswer(x, 'H17', 'switched to a protocol that was not offered')
+      return
+    }
     x.status = head.status
     x.held.clear()
     if (head.status === 101) {
-      if (!offered(x.upgrade, head.upgrade)) {
-        this.#outcome.badAnswer(x, 'H17', 'switched to a protocol that was not offered')
-        return
-      }
       client.writeText(writeResponseHead(head, this.#headOptions(x, 'none', true)))
       x.bytesBeforeTunnel = client.writtenBytes
       this.#outcome.switchedProtocols(x, backend)
@@ -109,14 +112,12 @@ export class Forward implements AnswerHandler {
     x.responseChunked = body.kind === BodyKind.chunked && x.minorVersion === 1
     x.closeDelimited = body.kind === BodyKind.untilClose || (body.kind === BodyKind.chunked && x.minorVersion === 0)
     // What a client that wanted to upgrade sent ahead was not meant as a request; what belongs to a body that nobody read is none.
-    const limit = x.snapshot!.data.limits.requestsPerConnection
     if (
       !x.requestEnded ||
       x.closeDelimited ||
       x.upgrade !== '' ||
       (x.continueFromDyno && !x.continued) ||
-      this.#host.closing ||
-      (limit > 0 && client.requests >= limit)
+      client.spent
     ) {
       x.keepAlive = false
     }

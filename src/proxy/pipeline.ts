@@ -100,7 +100,10 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   #expectContinue(x: Exchange): void {
     if (x.app!.entry.expectContinue === 'end-to-end') x.continueFromDyno = true
     // A client that sends its body without waiting needs no word (RFC 9110 §10.1.1).
-    else if (!x.requestEnded && x.held.length === 0) x.client.writeText('HTTP/1.1 100 Continue\r\n\r\n')
+    else if (!x.requestEnded && x.held.length === 0) {
+      x.continued = true
+      x.client.writeText('HTTP/1.1 100 Continue\r\n\r\n')
+    }
   }
 
   #hashKey(x: Exchange): string {
@@ -259,12 +262,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
       backend.abort()
     }
     x.pool!.release(dyno)
-    if (x.client.congested) {
-      x.phase = Phase.flushing
-      x.client.watchWrites(x.app!.entry.timeouts.idleMs)
-    } else {
-      this.#finish(x, x.keepAlive)
-    }
+    this.#complete(x, x.keepAlive)
   }
 
   answerTaken(x: Exchange): void {
@@ -364,8 +362,8 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     this.#letGo(x)
     // An answer is on its way, or was: another one would be taken for that of the next request.
     if (x.status !== 0) return this.#cut(x)
-    // Whatever is left of the request, nobody knows where it ends or wants it.
-    const keepAlive = x.keepAlive && x.requestEnded && !this.#host.closing
+    // Whatever is left of the request, nobody knows where it ends or wants it; and what follows a request to upgrade may be meant for the tunnel.
+    const keepAlive = x.keepAlive && x.requestEnded && x.upgrade === '' && !x.client.spent
     const answer = errorAnswer({
       code,
       status,
@@ -379,7 +377,15 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     x.status = status
     x.responseBytes = answer.bodyBytes
     x.client.writeText(answer.text)
-    this.#finish(x, keepAlive)
+    this.#complete(x, keepAlive)
+  }
+
+  /** All of the answer was written. The next request waits for a client that does not read: else its answers would pile up. */
+  #complete(x: Exchange, keepAlive: boolean): void {
+    if (!x.client.congested) return this.#finish(x, keepAlive)
+    x.keepAlive = keepAlive
+    x.phase = Phase.flushing
+    x.client.watchWrites(x.app === null ? this.#host.snapshot.data.timeouts.requestBodyMs : x.app.entry.timeouts.idleMs)
   }
 
   /** Half an answer must not look like a whole one. Where lengths or chunks show that, what was sent may still arrive. */
