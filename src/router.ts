@@ -69,7 +69,10 @@ class InProcessRouter implements Router {
         ? null
         : {
             format: format === 'json' ? formatJson : formatLogfmt,
-            sink: createLogSink(access, { onDrop: (lines) => this.#metrics.logLinesDropped(lines) }),
+            sink: createLogSink(access, {
+              onDrop: (lines) => this.#metrics.logLinesDropped(lines),
+              onTrouble: (error) => this.#logger.error({ err: error }, 'the access log cannot be written'),
+            }),
           }
     this.#control = new ControlPlane(config, {
       dataPlane: {

@@ -12,10 +12,10 @@ const MARGIN_MS = 1_000
 /** Idle keep-alive connections to dynos, the last used first: the ones that are not needed grow old and go. */
 export class BackendPool {
   readonly #idle = new Map<DynoState, BackendConnection[]>()
-  #size = 0
 
-  get size(): number {
-    return this.#size
+  /** How many rest here for a dyno. */
+  idleCount(dyno: DynoState): number {
+    return this.#idle.get(dyno)?.length ?? 0
   }
 
   /** A connection that may carry a request now, or null: open a new one. */
@@ -25,7 +25,6 @@ export class BackendPool {
     if (idle === undefined || newest === undefined) return null
     if (!repeatable && nowMs - newest.idleSinceMs > JUST_USED_MS) return null
     idle.pop()
-    this.#size--
     return newest
   }
 
@@ -41,7 +40,6 @@ export class BackendPool {
     backend.idleSinceMs = nowMs
     backend.rest(restMs)
     idle.push(backend)
-    this.#size++
   }
 
   /** It closed, or said something that nobody asked for, while it was idle. */
@@ -50,7 +48,6 @@ export class BackendPool {
     const index = idle === undefined ? -1 : idle.lastIndexOf(backend)
     if (index === -1) return
     idle!.splice(index, 1)
-    this.#size--
   }
 
   /** The dyno takes no more requests: its idle connections are of no use. */
@@ -58,7 +55,6 @@ export class BackendPool {
     const idle = this.#idle.get(dyno)
     if (idle === undefined) return
     this.#idle.delete(dyno)
-    this.#size -= idle.length
     for (const backend of idle) backend.abort()
   }
 

@@ -53,10 +53,17 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     this.snapshot = compileSnapshot(options.snapshot)
     this.headLimits = headLimits(options.snapshot)
     const { timeouts, limits } = options.snapshot
-    this.pools = new AppPools({ wheel: this.wheel, timeouts, limits, zone: options.zone })
+    this.pools = new AppPools({
+      wheel: this.wheel,
+      timeouts,
+      limits,
+      zone: options.zone,
+      onDrained: (dyno) => this.backends.drop(dyno),
+    })
     this.pools.apply(this.snapshot)
     this.#pipeline = new Pipeline(this)
     this.wheel.start()
+    this.metrics.setDataPlaneSource(() => ({ snapshotVersion: this.snapshot.version, apps: this.#appGauges() }))
   }
 
   get timeouts(): RouterTimeouts {
@@ -263,6 +270,19 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
 
   fault(error: unknown): void {
     this.#options.logger.error({ err: error }, 'a connection was given up because of a bug in the router')
+  }
+
+  *#appGauges() {
+    for (const pool of this.pools.values()) {
+      let inFlight = 0
+      let idleConnections = 0
+      for (const dyno of pool.dynos.values()) {
+        inFlight += dyno.inFlight
+        idleConnections += this.backends.idleCount(dyno)
+      }
+      // A claimed dyno has a connection, or is getting one.
+      yield { app: pool.app.name, inFlight, queued: pool.waiting, busyConnections: inFlight, idleConnections }
+    }
   }
 
   // --- The end of every exchange -------------------------------------------------------------------------------------

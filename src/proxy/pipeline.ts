@@ -50,16 +50,16 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     const { snapshot } = this.#host
     x.snapshot = snapshot
     x.requestId = requestId(head.requestId)
-    x.forwardedFor = forwardedFor(facts, head.forwardedFor, client.entrance.forwardedFor)
-
     const verdict = facts.judgeRequest(snapshot.access, head.forwardedFor)
-    if (verdict !== 'admitted') return this.#block(x, verdict)
+    // After that: whether the peer is a trusted proxy is judged by the current rules.
+    x.forwardedFor = forwardedFor(facts, head.forwardedFor, client.entrance.forwardedFor)
+    if (verdict !== 'admitted') return this.#block(x, verdict, facts.label)
 
     const app = findApp(snapshot, x.host, facts.inside)
     if (app === null) return this.#refuse(x, 'P02')
     x.app = app
     const appVerdict = facts.judgeApp(app)
-    if (appVerdict !== 'admitted') return this.#block(x, appVerdict)
+    if (appVerdict !== 'admitted') return this.#block(x, appVerdict, facts.appLabel)
     const code = outOfService(app)
     if (code !== '') return this.#refuse(x, code)
     const { entry } = app
@@ -343,12 +343,12 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   // --- Ends ----------------------------------------------------------------------------------------------------------
 
   /** Not from a trusted range. */
-  #block(x: Exchange, reason: BlockReason): void {
+  #block(x: Exchange, reason: BlockReason, label: string): void {
     this.#host.metrics.clientBlocked(reason)
-    x.detail = reason
+    x.detail = label === '' ? reason : `${reason} (${label})`
     if (this.#host.snapshot.data.onUntrusted === 'forbid') {
       x.keepAlive = false
-      return this.#refuse(x, 'P01', 403, reason)
+      return this.#refuse(x, 'P01', 403, x.detail)
     }
     x.code = 'P01'
     this.#log(x)
