@@ -3,8 +3,8 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Problem } from './config.ts'
 
-/** A thousand apps of a kilobyte. */
-export const MAX_FILE_BYTES = 2 ** 20
+/** A hundred thousand dynos, each on a line of its own, and then some. */
+export const MAX_FILE_BYTES = 32 * 2 ** 20
 
 /** The text of a file, or why there is none. Never waits: what is not a regular file (a pipe, a device) is not read. */
 export async function readBounded(file: string): Promise<{ text: string } | { problem: Problem }> {
@@ -27,11 +27,14 @@ async function readBytes(file: string): Promise<Buffer | string> {
     const stat = await handle.stat()
     if (stat.isDirectory()) return 'is a folder; give the file in it'
     if (!stat.isFile()) return 'is not a regular file; give the path of one'
-    const buffer = Buffer.alloc(MAX_FILE_BYTES + 1)
+    // One more than there should be: a file that grows while it is read shows.
+    const buffer = Buffer.alloc(Math.min(stat.size, MAX_FILE_BYTES) + 1)
     let length = 0
     for (let read = 1; read > 0 && length < buffer.length; length += read) {
       read = (await handle.read(buffer, length, buffer.length - length, length)).bytesRead
     }
+    if (length > stat.size && length <= MAX_FILE_BYTES)
+      return 'grew while it was read; write it whole, then move it into place'
     if (length > MAX_FILE_BYTES) return `is larger than ${MAX_FILE_BYTES / 2 ** 20} MiB; a space file is not`
     return buffer.subarray(0, length)
   } finally {

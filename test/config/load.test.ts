@@ -234,7 +234,7 @@ t.test('a file with a byte order mark and Windows line ends keeps its places', a
 t.test('what is no readable file is a problem, not an exception', async (t) => {
   const dir = t.testdir({
     'space.yml': '',
-    'large.yml': `#${'x'.repeat(2 ** 20)}`,
+    'large.yml': `#${'x'.repeat(32 * 2 ** 20)}`,
     'latin1.yml': Buffer.from('a: 1\nb: \xe9\n', 'latin1'),
   })
   await mkdir(join(dir, 'folder'))
@@ -249,7 +249,7 @@ t.test('what is no readable file is a problem, not an exception', async (t) => {
     'space.yml/x: a part of this path is not a folder; give the path of a space file',
   ])
   t.strictSame(await said('itself'), ['itself: cannot be read: ELOOP'])
-  t.strictSame(await said('large.yml'), ['large.yml: is larger than 1 MiB; a space file is not'])
+  t.strictSame(await said('large.yml'), ['large.yml: is larger than 32 MiB; a space file is not'])
   t.strictSame(await said('latin1.yml'), ['latin1.yml:2:4: is not UTF-8 from here on; save it as UTF-8'])
   t.strictSame(await said('space.yml'), ['space.yml:1:1: the file is empty; give at least space and listeners'])
   t.match(await loadConfig('/dev/zero'), { problems: [{ message: 'is not a regular file; give the path of one' }] })
@@ -284,7 +284,7 @@ t.test(
 t.test('the largest file that is allowed is read', async (t) => {
   const text = JSON.stringify(LEAST)
   const file = join(t.testdir(), 'space.yml')
-  await writeFile(file, `${text}\n#${'x'.repeat(2 ** 20 - text.length - 2)}`)
+  await writeFile(file, `${text}\n#${'x'.repeat(32 * 2 ** 20 - text.length - 2)}`)
   t.ok((await loadConfig(file)).ok)
 })
 
