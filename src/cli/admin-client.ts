@@ -41,7 +41,7 @@ export async function askRouter(
 }
 
 async function addressOf(file: string): Promise<string> {
-  const result = await loadConfig(resolve(file))
+  const result = await loadConfig(file)
   if (!result.ok) throw new Failure(result.problems.map(formatProblem).join('\n'))
   const { admin } = result.config
   return 'socket' in admin

@@ -1,12 +1,18 @@
-import { BlockList, isIPv6 } from 'node:net'
+import { isIPv6 } from 'node:net'
 import { relative } from 'node:path'
 import type { AppConfig, Config } from '../config/config.ts'
+import type { Cidr } from '../model/address.ts'
+import { parseAddress, parseCidr } from '../model/address.ts'
+import { CidrSet } from '../model/cidr-set.ts'
 import { formatTable } from './table.ts'
 
 /** Sources that a machine has without being given them: where the space is on loopback, so can its visitors be. */
 const LOOPBACK = /^127\./
 const VISITORS = ['127.66.0.1', '127.77.0.1', '127.88.0.1', '127.99.0.1']
 const OUTSIDE = '127.0.0.1'
+/** With so many it stays at 20 lines. */
+const MOST_LISTENERS = 3
+const MOST_APPS = 6
 
 /**
  * For a space that lives on this machine's loopback network, as the demo does: what runs where, and commands to try that
@@ -16,13 +22,13 @@ export function banner(config: Config, cwd: string): string | null {
   const listener = config.listeners.find(
     ({ exposure, host, port }) => exposure === 'public' && port > 0 && LOOPBACK.test(host),
   )
-  if (!listener || !LOOPBACK.test(config.space.cidr) || config.apps.length > 6) return null
+  if (!listener || !LOOPBACK.test(config.space.cidr)) return null
+  if (config.listeners.length > MOST_LISTENERS || config.apps.length > MOST_APPS) return null
   const url = `http://${listener.host}:${listener.port}/`
   const inside = insideAddress(config)
-  const isInside = rangeTest([config.space.cidr])
   const publicApp = config.apps.find((app) => !app.internalRouting && hostOf(app))
   const internalApp = config.apps.find((app) => app.internalRouting && hostOf(app))
-  const blocked = VISITORS.find((address) => !isInside(address) && !mayCome(config, address))
+  const blocked = VISITORS.find((address) => !isIn(address, config.space.cidr) && !mayCome(config, address))
   const tries: string[][] = []
   const curl = (app: AppConfig, source: string) =>
     `curl ${source === OUTSIDE ? '' : `--interface ${source} `}-H 'Host: ${hostOf(app)}' ${url}`
@@ -44,14 +50,14 @@ export function banner(config: Config, cwd: string): string | null {
   tries.push([metricsCommand(config, cwd), 'metrics'])
   return [
     `Space ${config.space.name}, ${config.space.cidr}`,
-    indented(formatTable(parts(config, cwd))),
+    indented(formatTable(parts(config, listener.port, cwd))),
     'Try',
     indented(formatTable(tries.map(([command, what]) => [command!, `# ${what}`]))),
     'Ctrl-C ends it all.',
   ].join('\n')
 }
 
-function parts(config: Config, cwd: string): string[][] {
+function parts(config: Config, port: number, cwd: string): string[][] {
   const listeners = config.listeners.map(({ name, host, port, exposure }) => [
     name,
     `http://${host}:${port}`,
@@ -59,7 +65,7 @@ function parts(config: Config, cwd: string): string[][] {
   ])
   const apps = config.apps.map((app) => [
     app.name,
-    app.domains.map((domain) => `http://${domain}`).join(' '),
+    app.domains.map((domain) => (domain.endsWith('.localhost') ? `http://${domain}:${port}/` : domain)).join(' '),
     `${app.internalRouting ? 'internal' : 'public'} app, ${dynoCount(app)}`,
   ])
   const admin =
@@ -101,20 +107,15 @@ function insideAddress({ space }: Config): string {
 }
 
 /** Whether an outside client gets past the ranges of the space. */
-function mayCome({ trustedIpRanges }: Config, address: string): boolean {
+function mayCome({ trustedIpRanges }: Config, text: string): boolean {
   if (trustedIpRanges === null) return true
-  const cidrs = (action: string) =>
-    trustedIpRanges.filter((range) => range.action === action).map((range) => range.cidr)
-  return rangeTest(cidrs('allow'))(address) && !rangeTest(cidrs('deny'))(address)
+  const ranges = trustedIpRanges.map(({ cidr, action }) => ({ cidr: parseCidr(cidr) as Cidr, deny: action === 'deny' }))
+  const decider = new CidrSet(ranges).find(parseAddress(text)!)
+  return decider >= 0 && !ranges[decider]!.deny
 }
 
-function rangeTest(cidrs: readonly string[]): (address: string) => boolean {
-  const list = new BlockList()
-  for (const cidr of cidrs) {
-    const [network, prefixLength] = cidr.split('/')
-    list.addSubnet(network!, Number(prefixLength), isIPv6(network!) ? 'ipv6' : 'ipv4')
-  }
-  return (address) => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+function isIn(text: string, cidr: string): boolean {
+  return new CidrSet([{ cidr: parseCidr(cidr) as Cidr, deny: false }]).has(parseAddress(text)!)
 }
 
 function here(path: string, cwd: string): string {

@@ -17,9 +17,13 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
 /** Runs `postern ARGS` and resolves with its exit code: 0 done, 1 failed, 2 called in a wrong way. */
 export async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+  if (name === undefined) {
+    console.error(overview())
+    return 2
+  }
+  if (name === 'help' || name === '--help' || name === '-h') {
     console.log(overview())
-    return name === undefined ? 2 : 0
+    return 0
   }
   if (name === '--version' || name === '-v') {
     console.log(await version())

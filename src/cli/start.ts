@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problems.ts'
@@ -25,7 +24,7 @@ example: postern start --config /etc/postern/space.yml`,
 
   async run(args) {
     const { values } = readArguments(args, { config: { type: 'string', default: 'config/space.yml' } })
-    const result = await loadConfig(resolve(values.config))
+    const result = await loadConfig(values.config)
     if (!result.ok) {
       for (const problem of result.problems) console.error(formatProblem(problem))
       return 1

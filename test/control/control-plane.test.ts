@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -13,6 +12,7 @@ import type { Config } from '../../src/config/config.ts'
 import { ControlPlane, RestartRequired } from '../../src/control/control-plane.ts'
 import type { AppEntry, DynoEntry, SnapshotData } from '../../src/model/snapshot.ts'
 import { RouterMetrics } from '../../src/telemetry/router-metrics.ts'
+import { gone, isAlive } from './processes.ts'
 import { space } from './space.ts'
 
 /** A dyno: listens where it is told, and says its process id to whoever connects. */
@@ -114,14 +114,6 @@ async function ask(server: string, name: string, source: string) {
   return { rcode, addresses: answers!.map(({ data }) => data).sort() }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return !/^\S+ \(.*\) Z/.test(execFileSync('cat', [`/proc/${pid}/stat`], { encoding: 'utf8', stdio: 'pipe' }))
-  } catch {
-    return false
-  }
-}
-
 t.test('dynos that run here are counted as starting at first, and then reach the data plane by DNS', async (t) => {
   const { router } = await start(t, {
     apps: { shop: { env: { GREETING: 'hello there' }, formation: { web: { command, quantity: 2 } } } },
@@ -206,7 +198,7 @@ t.test('an app that is taken out of the configuration ends', async (t) => {
   const { pid } = await hello(router.ready('shop')[0]!)
   await router.control.apply(config({ apps: {} }))
   t.same(router.snapshots.at(-1)!.apps, [])
-  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 10))
+  await gone(pid)
   t.same(router.control.dynos(), [])
 })
 

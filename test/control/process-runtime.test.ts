@@ -1,13 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import t from 'tap'
 import { ProcessRuntime } from '../../src/control/runtimes/process.ts'
 import type { Launch } from '../../src/control/runtimes/runtime.ts'
 import { LaunchError } from '../../src/control/runtimes/runtime.ts'
+import { gone, isAlive } from './processes.ts'
 
 const NODE = process.execPath
 
@@ -41,20 +41,6 @@ async function launch(command: string, more: Partial<Launch> = {}) {
     return lines.shift()!
   }
   return { instance, line, lines }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    // A process that has ended and that nobody has waited for is still in the table.
-    return !/^\S+ \(.*\) Z/.test(execFileSync('cat', [`/proc/${pid}/stat`], { encoding: 'utf8', stdio: 'pipe' }))
-  } catch {
-    return false
-  }
-}
-
-async function gone(pid: number): Promise<void> {
-  while (isAlive(pid)) await setTimeout(20)
 }
 
 t.test('what a program prints arrives line by line, from both streams, up to its last word', async (t) => {

@@ -11,13 +11,12 @@ import type { CommandLine } from './command-line.ts'
 import { parseCommand } from './command-line.ts'
 import { Guardian } from './guardian.ts'
 import { OutputLines } from './output-lines.ts'
+import { ProcessGroup } from './process-group.ts'
 import type { Instance, Launch, Runtime } from './runtime.ts'
 import { LaunchError } from './runtime.ts'
 
 /** What programs need to run at all; the rest of the router's own environment is not for dynos. */
 const INHERITED = /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR)$/
-/** How often a group whose first process is gone is asked whether it is empty. */
-const GROUP_POLL_MS = 50
 /** After SIGKILL only the kernel can delay the end; then it is not waited for. */
 const KILL_WAIT_MS = 5000
 /** How long the output is read after the last process of a dyno has ended. */
@@ -65,19 +64,21 @@ export class ProcessRuntime implements Runtime {
 
 class ProcessInstance implements Instance {
   readonly ended: Promise<string>
-  readonly #group: number
+  readonly #group: ProcessGroup
+  /** Aborted when SIGKILL was sent so long ago that only the kernel can still hold a process. */
+  readonly #givenUp = new AbortController()
   #stopping = false
 
   constructor(child: ChildProcess, line: (text: string) => void, gone: () => void) {
-    this.#group = child.pid!
+    this.#group = new ProcessGroup(child.pid!)
     const streams = [child.stdout!, child.stderr!]
     const outputs = streams.map((stream) => tap(stream, line))
     this.ended = new Promise((resolve) => {
       // Not `close`: that waits for everyone who has inherited the output, and it is for us to end those.
       child.once('exit', async (code, signal) => {
-        // A crashed dyno starts again at once, and what is left of it would hold the port.
+        // A crashed dyno starts again soon, and what is left of it would hold the port.
         if (!this.#stopping) this.kill()
-        await this.#groupEmpty()
+        await this.#group.emptied(this.#givenUp.signal)
         await allRead(streams)
         for (const output of outputs) output.end()
         gone()
@@ -89,7 +90,7 @@ class ProcessInstance implements Instance {
   async stop(graceMs: number): Promise<string> {
     this.#stopping = true
     // To all of them, as dynos are used to: the program may be a child of a shell or of npm.
-    this.#signal('SIGTERM')
+    this.#group.signal('SIGTERM')
     const timer = setTimeout(() => this.kill(), graceMs)
     const how = await this.ended
     clearTimeout(timer)
@@ -97,33 +98,15 @@ class ProcessInstance implements Instance {
   }
 
   kill(): void {
-    this.#stopping = false
-    this.#signal('SIGKILL')
-  }
-
-  async #groupEmpty(): Promise<void> {
-    let killWaitMs = KILL_WAIT_MS
-    while (this.#signal(0) && killWaitMs > 0) {
-      if (!this.#stopping) killWaitMs -= GROUP_POLL_MS
-      await new Promise((resolve) => setTimeout(resolve, GROUP_POLL_MS))
-    }
-  }
-
-  /** False when nothing is left in the group. */
-  #signal(signal: NodeJS.Signals | 0): boolean {
-    try {
-      process.kill(-this.#group, signal)
-      return true
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-    }
+    this.#group.signal('SIGKILL')
+    setTimeout(() => this.#givenUp.abort(), KILL_WAIT_MS).unref()
   }
 }
 
 /** What was printed last is still in the pipes; a daemon that left the group but kept them is not waited for. */
 async function allRead(streams: readonly Readable[]): Promise<void> {
   const signal = AbortSignal.timeout(LAST_OUTPUT_MS)
-  await Promise.allSettled(streams.map((stream) => finished(stream, { signal })))
+  await Promise.allSettled(streams.map((stream) => finished(stream, { signal, writable: false })))
   for (const stream of streams) stream.destroy()
 }
 

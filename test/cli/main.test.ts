@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises'
+import t from 'tap'
+import { main } from '../../src/cli/main.ts'
+import { run } from './postern.ts'
+
+type Tap = (typeof t)['capture'] extends infer Capture ? { capture: Capture } : never
+
+/** Runs a command in this process. */
+async function call(t: Tap, ...args: string[]) {
+  const out = t.capture(console, 'log')
+  const err = t.capture(console, 'error')
+  const status = await main(args)
+  const text = (calls: readonly { args: unknown[] }[]) => calls.map(({ args: [line] }) => `${line}\n`).join('')
+  const said = { status, out: text(out()), err: text(err()) }
+  out.restore()
+  err.restore()
+  return said
+}
+
+t.test('the program runs, with the version of the package', async (t) => {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+  t.same(await run('--version'), { status: 0, out: `${version}\n`, err: '' })
+})
+
+t.test('--help lists the commands, each of which has its own with an example', async (t) => {
+  const { status, out } = await call(t, '--help')
+  t.equal(status, 0)
+  const commands = [...out.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name]) => name!)
+  t.same(commands, ['start', 'check', 'ps', 'topology'])
+  for (const name of commands) {
+    const help = await call(t, name, '--help')
+    t.equal(help.status, 0)
+    t.match(help.out, new RegExp(`^usage: postern ${name} .*\\n[^]*\\nexample: postern ${name}`))
+  }
+})
+
+t.test('a call without a command is a wrong call', async (t) => {
+  t.match(await call(t), { status: 2, out: '', err: /^usage: postern COMMAND/ })
+})
+
+t.test('an unknown command is told with the one that was probably meant', async (t) => {
+  const { status, err } = await call(t, 'strat')
+  t.equal(status, 2)
+  t.equal(err, "postern: there is no command 'strat'; is it 'start'? (postern --help lists them)\n")
+  t.match(await call(t, 'constructor'), { status: 2, err: /^postern: there is no command 'constructor' \(/ })
+})
+
+t.test('a wrong call is told in one line', async (t) => {
+  const cases: [string[], string][] = [
+    [['ps', '--jason'], "postern ps: Unknown option '--jason' (postern ps --help)\n"],
+    [['ps', 'shop', 'chat'], "postern ps: 'chat' is one word too many (postern ps --help)\n"],
+    [
+      ['topology', '--admin', 'nowhere'],
+      'postern topology: --admin nowhere is neither unix:PATH nor ADDRESS:PORT (postern topology --help)\n',
+    ],
+  ]
+  for (const [args, err] of cases) t.same(await call(t, ...args), { status: 2, out: '', err })
+})
+
+t.test('a router that is not there is told in one line', async (t) => {
+  t.same(await call(t, 'ps', '--admin', 'unix:/no/such/postern.sock'), {
+    status: 1,
+    out: '',
+    err: 'postern ps: no router answers on unix:/no/such/postern.sock; postern start starts one\n',
+  })
+})
