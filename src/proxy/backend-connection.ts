@@ -13,8 +13,8 @@ import { TimerEntry, type TimerTarget, type TimerWheel } from './timer-wheel.ts'
 export interface BackendHost {
   readonly wheel: TimerWheel
   readonly headLimits: HeadLimits
-  /** It was idle and is gone. */
-  idleClosed(backend: BackendConnection): void
+  /** It was idle and is gone, by the dyno's doing or not. */
+  idleClosed(backend: BackendConnection, byDyno: boolean): void
   /** A bug: the connection that it happened on is given up, the others go on. */
   fault(error: unknown): void
 }
@@ -236,7 +236,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   #unsolicited(): void {
     this.#dirty = true
     if (this.#state !== State.idle) return
-    this.#host.idleClosed(this)
+    this.#host.idleClosed(this, true)
     this.abort()
   }
 
@@ -309,7 +309,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   timedOut(): void {
     const x = this.exchange
     if (x === null) {
-      if (this.#state === State.idle) this.#host.idleClosed(this)
+      if (this.#state === State.idle) this.#host.idleClosed(this, false)
       this.abort()
     } else if (this.#state === State.connecting) {
       this.#handler.backendFailed(x, 'connect-timeout')
@@ -332,7 +332,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   #onEnd(): void {
     const x = this.exchange
     if (x === null) {
-      if (this.#state === State.idle) this.#host.idleClosed(this)
+      if (this.#state === State.idle) this.#host.idleClosed(this, true)
       this.abort()
     } else if (this.#state === State.tunnel) {
       this.#handler.tunnelHalfClosed(x, 'dyno')
@@ -350,7 +350,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     const { connecting, idle } = State
     const state = this.#state
     this.#host.wheel.remove(this.#timer)
-    if (state === idle) this.#host.idleClosed(this)
+    if (state === idle) this.#host.idleClosed(this, true)
     this.#state = State.closed
     this.#ahead.clear()
     if (x === null) return

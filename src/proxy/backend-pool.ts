@@ -1,10 +1,7 @@
 import type { BackendConnection } from './backend-connection.ts'
 import type { DynoState } from './dyno-state.ts'
 
-/**
- * A request that must not be sent twice takes an idle connection only this soon after its last use: the longer it rested, the
- * likelier is the dyno closing it at this very moment, and such a request could then not be repeated.
- */
+/** A connection that rested no longer than this is as good as one in use. */
 const JUST_USED_MS = 10
 /** Our side gives up an idle connection this long before the dyno said that it would. */
 const MARGIN_MS = 1_000
@@ -18,12 +15,15 @@ export class BackendPool {
     return this.#idle.get(dyno)?.length ?? 0
   }
 
-  /** A connection that may carry a request now, or null: open a new one. */
+  /**
+   * A connection that may carry a request now, or null: open a new one. A request that must not be sent twice gets none that the dyno might be closing
+   * at this very moment: none that rested half as long as the shortest rest after which the dyno closed one.
+   */
   take(dyno: DynoState, repeatable: boolean, nowMs: number): BackendConnection | null {
     const idle = this.#idle.get(dyno)
     const newest = idle?.at(-1)
     if (idle === undefined || newest === undefined) return null
-    if (!repeatable && nowMs - newest.idleSinceMs > JUST_USED_MS) return null
+    if (!repeatable && nowMs - newest.idleSinceMs > Math.max(JUST_USED_MS, dyno.closesIdleAfterMs / 2)) return null
     idle.pop()
     return newest
   }
@@ -42,12 +42,13 @@ export class BackendPool {
     idle.push(backend)
   }
 
-  /** It closed, or said something that nobody asked for, while it was idle. */
-  remove(backend: BackendConnection): void {
-    const idle = this.#idle.get(backend.dyno)
+  /** It rested as long as it may, or the dyno closed it (`byDyno`), or said something that nobody asked for. */
+  remove(backend: BackendConnection, byDyno: boolean, nowMs: number): void {
+    const { dyno } = backend
+    if (byDyno) dyno.closesIdleAfterMs = Math.min(dyno.closesIdleAfterMs, nowMs - backend.idleSinceMs)
+    const idle = this.#idle.get(dyno)
     const index = idle === undefined ? -1 : idle.lastIndexOf(backend)
-    if (index === -1) return
-    idle!.splice(index, 1)
+    if (index !== -1) idle!.splice(index, 1)
   }
 
   /** The dyno takes no more requests: its idle connections are of no use. */

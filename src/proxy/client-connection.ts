@@ -5,7 +5,7 @@ import type { HeadLimits } from '../wire/limits.ts'
 import { ProxyHeader, parseProxyHeader } from '../wire/proxy-protocol.ts'
 import { parseRequestHead, RequestHead } from '../wire/request-head.ts'
 import { ClientFacts } from './access.ts'
-import { type ClientSide, Exchange, type WaitOutcomes } from './exchange.ts'
+import { type ClientSide, Exchange, Phase, type WaitOutcomes } from './exchange.ts'
 import { KeptBytes } from './kept-bytes.ts'
 import { PeerSocket } from './peer-socket.ts'
 import type { ReadBuffer } from './read-buffer.ts'
@@ -317,7 +317,8 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
           this.#handler.malformedBody(exchange, at)
           return end
         }
-        exchange.hold(bytes)
+        exchange.arriving = bytes
+        exchange.requestBytes = body.payloadBytes
         if (body.ended) {
           exchange.requestEnded = true
           this.#waitFor(Wait.nothing, 0)
@@ -325,6 +326,11 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
       }
     }
     this.#handler.begin(exchange)
+    // Nobody took it yet: it waits with the request.
+    if (exchange.arriving !== null) {
+      if (exchange.phase === Phase.queued || exchange.phase === Phase.connecting) exchange.hold(bytes)
+      exchange.arriving = null
+    }
     this.#forgetHead()
     return at
   }

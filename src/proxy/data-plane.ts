@@ -10,7 +10,7 @@ import { AppPools } from './app-pools.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import { BackendPool } from './backend-pool.ts'
 import { ClientConnection, type ClientHost, type Entrance } from './client-connection.ts'
-import { Clock } from './clock.ts'
+import { Clock, type TimeSource } from './clock.ts'
 import type { Exchange } from './exchange.ts'
 import { Listener, type ListenerHost, type ListenerOptions } from './listener.ts'
 import { Pipeline, type PipelineHost } from './pipeline.ts'
@@ -26,12 +26,14 @@ export interface DataPlaneOptions {
   readonly accessLog: { readonly format: FormatLine; write(line: string): void } | null
   /** The router's own zone; '' none. */
   readonly zone?: string
+  /** The system's when left out; tests have their own. */
+  readonly time?: TimeSource
 }
 
 /** Everything of one worker: the current snapshot, the connections of both sides, and the one story between them. */
 export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
-  readonly clock = new Clock()
-  readonly wheel = new TimerWheel(this.clock)
+  readonly clock: Clock
+  readonly wheel: TimerWheel
   readonly pools: AppPools
   readonly backends = new BackendPool()
   readonly tunnels = new Set<Exchange>()
@@ -49,6 +51,8 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
 
   constructor(options: DataPlaneOptions) {
     this.#options = options
+    this.clock = new Clock(options.time)
+    this.wheel = new TimerWheel(this.clock)
     this.metrics = options.metrics
     this.snapshot = compileSnapshot(options.snapshot)
     this.headLimits = headLimits(options.snapshot)
@@ -75,7 +79,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
   }
 
   nowMs(): number {
-    return performance.now()
+    return this.clock.exactMs()
   }
 
   // --- Control's side ------------------------------------------------------------------------------------------------
@@ -264,8 +268,8 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
 
   // --- Backends ------------------------------------------------------------------------------------------------------
 
-  idleClosed(backend: BackendConnection): void {
-    this.backends.remove(backend)
+  idleClosed(backend: BackendConnection, byDyno: boolean): void {
+    this.backends.remove(backend, byDyno, this.nowMs())
   }
 
   fault(error: unknown): void {

@@ -11,6 +11,8 @@ export class DynoState {
   quarantinedUntilMs = 0
   /** 0: no connect has failed yet. */
   lastFailedAtMs = 0
+  /** The least time after which it closed a connection that was kept for the next request. */
+  closesIdleAfterMs = Number.POSITIVE_INFINITY
   /** Takes no new requests: draining, or gone from the snapshot. */
   retired = false
   /** Retired with nothing in flight, and the pool has said so. */

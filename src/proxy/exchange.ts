@@ -104,6 +104,8 @@ export class Exchange implements Waiter {
   requestEnded = false
   requestBytes = 0
   readonly held = new KeptBytes()
+  /** What came of the body in one read with the head, while the exchange begins: not held if it can leave at once. */
+  arriving: Buffer | null = null
 
   // The attempts.
   dyno: DynoState | null = null
@@ -185,6 +187,7 @@ export class Exchange implements Waiter {
     this.requestEnded = false
     this.requestBytes = 0
     this.held.clear()
+    this.arriving = null
     const hasBody = head.chunked || head.contentLength > 0
     this.repeatable =
       SAFE_METHODS.has(head.method) ||
@@ -219,7 +222,6 @@ export class Exchange implements Waiter {
   hold(bytes: Buffer): void {
     const { body } = this.client
     for (let i = 0; i < body.rangeCount; i++) this.held.append(bytes, body.ranges[2 * i]!, body.ranges[2 * i + 1]!)
-    this.requestBytes += body.payloadBytes
     if (!body.ended && this.held.length >= HELD_BYTES) this.client.pause()
   }
 }

@@ -100,7 +100,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   #expectContinue(x: Exchange): void {
     if (x.app!.entry.expectContinue === 'end-to-end') x.continueFromDyno = true
     // A client that sends its body without waiting needs no word (RFC 9110 §10.1.1).
-    else if (!x.requestEnded && x.held.length === 0) {
+    else if (!x.requestEnded && x.requestBytes === 0) {
       x.continued = true
       x.client.writeText('HTTP/1.1 100 Continue\r\n\r\n')
     }
@@ -232,6 +232,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     const { body } = x.client
     const limit = x.app === null ? 0 : x.app.entry.maxBodyBytes
     if (limit > 0 && x.requestBytes + body.payloadBytes > limit) return this.#refuse(x, 'H26', 413, 'body too large')
+    x.requestBytes += body.payloadBytes
     switch (x.phase) {
       case Phase.queued:
       case Phase.connecting:
@@ -239,7 +240,6 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
         break
       case Phase.sent:
       case Phase.answering:
-        x.requestBytes += body.payloadBytes
         this.#forward.payload(x, bytes)
         break
       default: // the answer is complete: nobody wants the rest
