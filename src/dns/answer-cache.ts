@@ -1,4 +1,4 @@
-import { RCODE } from './codes.ts'
+import { HEADER_BYTES, RCODE } from './codes.ts'
 import { MessageWriter } from './message-writer.ts'
 import { type ResourceRecord, writeRecord } from './record.ts'
 import { recordsAt, type Zone, type ZoneNode, type ZoneSet } from './zone.ts'
@@ -60,10 +60,11 @@ export class AnswerCache {
       rcode: RCODE.NOERROR,
       answers: encodeRun(
         node.key,
+        HEADER_BYTES,
         records.map((record) => [record]),
       ),
       authorities: EMPTY_RUN,
-      additionals: this.#zones.additionalTiers(records).map((groups) => encodeRun(node.key, groups)),
+      additionals: this.#zones.additionalTiers(records).map((groups) => encodeRun(node.key, HEADER_BYTES, groups)),
       // A new zone must not send everyone to the same first record again.
       turn: single ? Math.floor(Math.random() * records.length) : 0,
       // The sets of an ANY answer stay in one piece each.
@@ -80,7 +81,8 @@ export class AnswerCache {
     const place = `${apexAt} ${zone.apexKey}`
     let answer = byPlace.get(place)
     if (answer === undefined) {
-      const authorities = encodeRun(key, [[zone.authority]])
+      // Only the apex is in every question that gets this answer.
+      const authorities = encodeRun(zone.apexKey, HEADER_BYTES + apexAt, [[zone.authority]])
       answer = { rcode, answers: EMPTY_RUN, authorities, additionals: [], turn: 0, turns: 1 }
       byPlace.set(place, answer)
     }
@@ -95,8 +97,9 @@ interface CachedName {
 
 const EMPTY_RUN: RecordRun = { bytes: Buffer.alloc(0), ends: [], counts: [] }
 
-function encodeRun(questionKey: string, groups: readonly (readonly ResourceRecord[])[]): RecordRun {
-  const writer = MessageWriter.movable(questionKey)
+/** Pointers lead to the name `key`, which begins at `offset` of the message. */
+function encodeRun(key: string, offset: number, groups: readonly (readonly ResourceRecord[])[]): RecordRun {
+  const writer = MessageWriter.movable(key, offset)
   const ends = groups.map((group) => {
     for (const record of group) writeRecord(writer, record)
     return writer.length

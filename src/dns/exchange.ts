@@ -13,14 +13,14 @@ import { FrameReader, framed } from './tcp-framing.ts'
  *
  * Rejects with DnsError `timeout` or `unreachable`, or with the reason of the signal.
  */
-export function exchange(
+export async function exchange(
   server: ServerAddress,
   query: Buffer,
   transport: Transport,
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<Buffer> {
-  if (signal?.aborted === true) return Promise.reject(signal.reason)
+  signal?.throwIfAborted()
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   const offer = (answer: Buffer): void => {
     if (answers(query, answer)) resolve(answer)

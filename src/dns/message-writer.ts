@@ -1,4 +1,4 @@
-import { HEADER_BYTES, MAX_MESSAGE_BYTES } from './codes.ts'
+import { MAX_MESSAGE_BYTES } from './codes.ts'
 import { parentWire, ROOT_WIRE } from './name.ts'
 
 /** A pointer has 14 bits for its target. */
@@ -21,14 +21,12 @@ export class MessageWriter {
   }
 
   /**
-   * For records that have no place in a message yet: names point only to the name of the question, which is at the same place in
-   * every message about it. So the records can be left out and put in any order.
+   * For records that have no place in a message yet: names point only to `wire`, which stands at `offset` in every message that
+   * they are meant for (it is the name of the question, or the end of it). So they can be left out and put in any order.
    */
-  static movable(questionWire: string): MessageWriter {
+  static movable(wire: string, offset: number): MessageWriter {
     const writer = new MessageWriter(Number.MAX_SAFE_INTEGER, true)
-    for (let at = 0; at < questionWire.length - 1; at += 1 + questionWire.charCodeAt(at)) {
-      writer.#noteName(questionWire.slice(at), HEADER_BYTES + at)
-    }
+    for (let at = 0; at < wire.length - 1; at += 1 + wire.charCodeAt(at)) writer.#noteName(wire.slice(at), offset + at)
     return writer
   }
 

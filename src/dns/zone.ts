@@ -65,13 +65,14 @@ export class Zone {
   }
 }
 
-/** Each with its name's key. The same record twice in a set would be an error on the wire (RFC 2181 §5). */
+/** Each with its name's key, the name in lower case: an answer has the case of its question. The same record twice in a set would be an error on the wire (RFC 2181 §5). */
 function distinctRecords(records: readonly ResourceRecord[]): Iterable<readonly [string, ResourceRecord]> {
   const distinct = new Map<string, readonly [string, ResourceRecord]>()
   for (const record of records) {
     const key = keyOf(record.name)
+    const name = foldCase(record.name)
     const identity = key + JSON.stringify({ ...record, name: '', ttlSeconds: 0 })
-    if (!distinct.has(identity)) distinct.set(identity, [key, record])
+    if (!distinct.has(identity)) distinct.set(identity, [key, name === record.name ? record : { ...record, name }])
   }
   return distinct.values()
 }

@@ -1,9 +1,16 @@
+import assert from 'node:assert/strict'
 import dnsPacket, { type Answer, type DecodedPacket } from 'dns-packet'
+import fc from 'fast-check'
 import t from 'tap'
 import type { QueryType } from '../../src/dns/codes.ts'
 import { encodeMessage, queryMessage } from '../../src/dns/message.ts'
+import { nameText } from '../../src/dns/name.ts'
 import { FORWARD, QueryHandler } from '../../src/dns/query-handler.ts'
-import { APEX, sampleAddress, sampleZones } from './sample-zone.ts'
+import type { ResourceRecord } from '../../src/dns/record.ts'
+import { ZoneSet } from '../../src/dns/zone.ts'
+import { holds } from './holds.ts'
+import { APEX, apexRecords, sampleAddress, sampleZones } from './sample-zone.ts'
+import { decoded } from './wire-client.ts'
 
 const SHOP = `web.shop.${APEX}`
 const SERVICES = `_http._tcp.${SHOP}`
@@ -45,6 +52,15 @@ t.test('the id, the question in its case and the flag of the query come back', a
   const other = dnsPacket.decode(answerTo(packet))
   t.notOk(other.flag_rd)
   t.ok(other.flag_cd, 'RFC 4035 §3.1.6: copied')
+})
+
+t.test('names have the case of the question, not of the zone', async (t) => {
+  const name = 'Web.Shop.App.Localspace'
+  const records: ResourceRecord[] = [...apexRecords(APEX), { name, ttlSeconds: 5, type: 'A', address: '127.10.1.1' }]
+  const server = new QueryHandler(new ZoneSet([{ apex: 'App.Localspace', records, names: [] }]), false, () => {})
+  for (const asked of [SHOP, SHOP.toUpperCase()]) {
+    t.equal(decoded(server.handle(query(asked, 'A'), true, 'udp') as Buffer).answers[0]?.name, asked)
+  }
 })
 
 t.test('the order rotates, by one with each answer', async (t) => {
@@ -99,6 +115,28 @@ t.test('negative answers carry the SOA, compressed into the question', async (t)
     t.match(packet.authorities, [{ type: 'SOA', name: apex, ttl: 5, data: { mname: `ns.${APEX}`, minimum: 5 } }])
     t.ok(packet.flag_aa)
   }
+})
+
+t.test('every answer says what the zone says, whatever was asked before', async (t) => {
+  const zones = sampleZones(3)
+  const known = zones.zones.flatMap((zone) => [...zone.nodes.keys()].map(nameText))
+  const names = [...known, `no.${APEX}`, `mx.${SHOP}`, '9.9.10.127.in-addr.arpa']
+  const types = ['A', 'AAAA', 'SRV', 'TXT', 'PTR', 'NS', 'SOA', 'ANY', 'TYPE99'] as const
+  const question = fc.tuple(fc.constantFrom(...names), fc.constantFrom(...types))
+  holds(t, fc.array(question, { minLength: 2, maxLength: 60 }), 100, (questions) => {
+    const { handler: server } = handler(3)
+    for (const [name, type] of questions) {
+      const answer = decoded((server.handle(query(name, type), true, 'tcp') as Buffer).subarray(2))
+      const expected = zones.lookup(name, type)
+      if (expected.kind === 'answer') {
+        assert.deepEqual(new Set(answer.answers), new Set(expected.records))
+        assert.deepEqual(new Set(answer.additionals), new Set(expected.additionals))
+      } else if (expected.kind !== 'outside') {
+        assert.equal(answer.rcode, expected.kind === 'nodata' ? 0 : 3)
+        assert.deepEqual(answer.authorities, [expected.authority])
+      }
+    }
+  })
 })
 
 t.test('ANY gives every set of the name', async (t) => {

@@ -4,7 +4,7 @@ import { ZoneSet, type ZoneSource } from '../../src/dns/zone.ts'
 export const APEX = 'app.localspace'
 const ttlSeconds = 5
 
-/** `web.shop.app.localspace` with as many A records, SRV records and targets (A, TXT, PTR) as `dynos`. */
+/** `ns` with an address, `mx` and `web.idle` without records, and `web.shop.app.localspace` with as many A records, SRV records and targets (A, TXT, PTR) as `dynos`. */
 export function sampleSources(dynos: number): ZoneSource[] {
   const records: ResourceRecord[] = apexRecords(APEX)
   const pointers: ResourceRecord[] = apexRecords('10.127.in-addr.arpa')
@@ -20,9 +20,10 @@ export function sampleSources(dynos: number): ZoneSource[] {
     )
     pointers.push({ name: `${host}.${zone}.10.127.in-addr.arpa`, ttlSeconds, type: 'PTR', target })
   }
+  records.push({ name: `ns.${APEX}`, ttlSeconds, type: 'A', address: '127.0.0.1' })
   records.push({ name: `1.web.chat.${APEX}`, ttlSeconds, type: 'AAAA', address: 'fd00::1' })
   return [
-    { apex: APEX, records, names: [`web.idle.${APEX}`] },
+    { apex: APEX, records, names: [`web.idle.${APEX}`, `mx.${APEX}`] },
     { apex: '10.127.in-addr.arpa', records: pointers, names: [] },
   ]
 }
