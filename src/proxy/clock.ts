@@ -22,6 +22,11 @@ export class Clock {
     this.tick()
   }
 
+  /** Monotonic milliseconds with their fractions, asked for now. */
+  exactMs(): number {
+    return this.#source.monotonicMs()
+  }
+
   tick(): void {
     this.nowMs = Math.floor(this.#source.monotonicMs()) + 1
     const unixMs = this.#source.unixMs()

@@ -2,9 +2,13 @@ import type { SnapshotData } from '../../src/model/snapshot.ts'
 import { formatLogfmt } from '../../src/proxy/access-log.ts'
 import { DataPlane } from '../../src/proxy/data-plane.ts'
 import type { ListenerOptions } from '../../src/proxy/listener.ts'
+import { TICK_MS } from '../../src/proxy/timer-wheel.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { RouterMetrics } from '../../src/telemetry/router-metrics.ts'
 import { RawClient } from './raw-client.ts'
+
+/** `stopped`: time passes only by `pass`. */
+export type TestTime = 'running' | 'stopped'
 
 /** A data plane on a free port, with its log lines at hand. */
 export class TestDataPlane {
@@ -14,8 +18,9 @@ export class TestDataPlane {
   /** Bugs that the router reported of itself. */
   readonly faults: string[] = []
   #waiting: (() => void)[] = []
+  #elapsedMs = 0
 
-  constructor(data: SnapshotData) {
+  constructor(data: SnapshotData, time: TestTime = 'running') {
     const logger = createLogger({
       level: 'error',
       pretty: false,
@@ -25,6 +30,10 @@ export class TestDataPlane {
       snapshot: data,
       metrics: this.metrics,
       logger,
+      time:
+        time === 'running'
+          ? undefined
+          : { monotonicMs: () => this.#elapsedMs, unixMs: () => Date.UTC(2026, 3, 26) + this.#elapsedMs },
       accessLog: {
         format: formatLogfmt,
         write: (line) => {
@@ -35,8 +44,12 @@ export class TestDataPlane {
     })
   }
 
-  static async start(data: SnapshotData, listener: Partial<ListenerOptions> = {}): Promise<TestDataPlane> {
-    const test = new TestDataPlane(data)
+  static async start(
+    data: SnapshotData,
+    listener: Partial<ListenerOptions> = {},
+    time: TestTime = 'running',
+  ): Promise<TestDataPlane> {
+    const test = new TestDataPlane(data, time)
     await test.plane.listen([
       {
         name: 'public',
@@ -65,9 +78,38 @@ export class TestDataPlane {
     return this.lines[number]!
   }
 
+  /** Stopped time passes, tick by tick, once everything that was sent has arrived; what it brought about has arrived when this resolves. */
+  async pass(ms: number): Promise<void> {
+    await settled()
+    const { clock, wheel } = this.plane
+    const endMs = this.#elapsedMs + ms
+    while (this.#elapsedMs < endMs) {
+      this.#elapsedMs = Math.min(this.#elapsedMs + TICK_MS, endMs)
+      clock.tick()
+      wheel.advance()
+    }
+    await settled()
+  }
+
+  /** The value of one series. */
+  async metric(series: string): Promise<number> {
+    const line = (await this.metrics.exposition()).split('\n').find((line) => line.startsWith(`${series} `))
+    return line === undefined ? 0 : Number(line.slice(series.length + 1))
+  }
+
   /** Fails when the router reported a bug of its own. */
   async stop(): Promise<void> {
     await this.plane.stop(0)
     if (this.faults.length > 0) throw new Error(`the router faulted: ${this.faults.join('')}`)
   }
+}
+
+/**
+ * Until what was written on loopback has been read, by router, clients and dynos, which share this event loop: for what no event tells of, such as half
+ * a head that the router has read.
+ */
+export async function settled(): Promise<void> {
+  for (let i = 0; i < 10; i++) await new Promise<void>((resolve) => setImmediate(resolve))
+  await new Promise<void>((resolve) => setTimeout(resolve, 2))
+  for (let i = 0; i < 10; i++) await new Promise<void>((resolve) => setImmediate(resolve))
 }
