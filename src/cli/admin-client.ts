@@ -3,15 +3,15 @@ import { Client } from 'undici'
 import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problems.ts'
 import { shortPath } from '../control/admin/unix-socket.ts'
-import { Failure, UsageError } from './command.ts'
+import { DEFAULT_FILE, Failure, UsageError } from './command.ts'
 
 /** How a running router is found: both options belong to every command that asks one. */
 export const ADMIN_OPTIONS = {
-  config: { type: 'string', default: 'config/space.yml' },
+  config: { type: 'string', default: DEFAULT_FILE },
   admin: { type: 'string' },
 } as const
 
-export const ADMIN_HELP = `  --config FILE    find the router by this file's admin.address (default config/space.yml)
+export const ADMIN_HELP = `  --config FILE    find the router by this file's admin.address (default ${DEFAULT_FILE})
   --admin ADDRESS  or by its address: unix:postern.sock, 127.0.0.1:9900`
 
 const TIMEOUT_MS = 10_000

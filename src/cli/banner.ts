@@ -1,9 +1,10 @@
 import { isIPv6 } from 'node:net'
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import type { AppConfig, Config } from '../config/config.ts'
 import type { Cidr } from '../model/address.ts'
 import { parseAddress, parseCidr } from '../model/address.ts'
 import { CidrSet } from '../model/cidr-set.ts'
+import { DEFAULT_FILE } from './command.ts'
 import { formatTable } from './table.ts'
 
 /** Sources that a machine has without being given them: where the space is on loopback, so can its visitors be. */
@@ -12,13 +13,21 @@ const VISITORS = ['127.66.0.1', '127.77.0.1', '127.88.0.1', '127.99.0.1']
 const OUTSIDE = '127.0.0.1'
 /** With so many it stays at 20 lines. */
 const MOST_LISTENERS = 3
-const MOST_APPS = 6
+const MOST_APPS = 5
+
+/** Where the operator is. */
+export interface Surroundings {
+  /** Paths are shown relative to it. */
+  readonly cwd: string
+  /** How they call this program: `postern`. */
+  readonly command: string
+}
 
 /**
  * For a space that lives on this machine's loopback network, as the demo does: what runs where, and commands to try that
  * work as they stand. null for any other space, whose clients are elsewhere. At most 20 lines.
  */
-export function banner(config: Config, cwd: string): string | null {
+export function banner(config: Config, { cwd, command }: Surroundings): string | null {
   const listener = config.listeners.find(
     ({ exposure, host, port }) => exposure === 'public' && port > 0 && LOOPBACK.test(host),
   )
@@ -48,6 +57,11 @@ export function banner(config: Config, cwd: string): string | null {
     tries.push([`${at} web.${named.name}.${config.dns.zone}`, 'where its dynos are'])
   }
   tries.push([metricsCommand(config, cwd), 'metrics'])
+  const isDefault = config.file === resolve(cwd, DEFAULT_FILE)
+  tries.push([
+    `${command} ps${isDefault ? '' : ` --config ${here(config.file, cwd)}`}`,
+    'every dyno and how it is doing',
+  ])
   return [
     `Space ${config.space.name}, ${config.space.cidr}`,
     indented(formatTable(parts(config, listener.port, cwd))),
@@ -73,7 +87,7 @@ function parts(config: Config, port: number, cwd: string): string[][] {
   return [
     ...listeners,
     ['dns', `${config.dns.host}:${config.dns.port}`, `zone ${config.dns.zone}`],
-    ['admin', admin, 'postern ps, postern topology'],
+    ['admin', admin, 'metrics, health, what runs'],
     ...apps,
   ]
 }

@@ -1,6 +1,9 @@
 import type { ParseArgsOptionsConfig } from 'node:util'
 import { parseArgs } from 'node:util'
 
+/** The configuration of a command that is not told another. */
+export const DEFAULT_FILE = 'config/space.yml'
+
 /** One word of the command line: `postern ps`. */
 export interface Command {
   /** What `--help` prints: a line on how to call it, what it does, its options, an example. */

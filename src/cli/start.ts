@@ -5,7 +5,7 @@ import type { DynoRow } from '../control/admin/dyno-rows.ts'
 import { askRouter } from './admin-client.ts'
 import { banner } from './banner.ts'
 import type { Command } from './command.ts'
-import { readArguments } from './command.ts'
+import { DEFAULT_FILE, readArguments } from './command.ts'
 
 /** What npm and a terminal both pass on arrives twice; a person who presses Ctrl-C again takes longer than that. */
 const SAME_SIGNAL_MS = 500
@@ -18,12 +18,12 @@ export const start: Command = {
 
 Starts a router and runs until it gets SIGINT or SIGTERM: then it stops with care; a second signal hurries it.
 
-  --config FILE    what to run (default config/space.yml)
+  --config FILE    what to run (default ${DEFAULT_FILE})
 
 example: postern start --config /etc/postern/space.yml`,
 
   async run(args) {
-    const { values } = readArguments(args, { config: { type: 'string', default: 'config/space.yml' } })
+    const { values } = readArguments(args, { config: { type: 'string', default: DEFAULT_FILE } })
     const result = await loadConfig(values.config)
     if (!result.ok) {
       for (const problem of result.problems) console.error(formatProblem(problem))
@@ -67,7 +67,9 @@ function stopSignals(): { first: Promise<void>; second: Promise<void> } {
 }
 
 async function printBanner(config: Config): Promise<void> {
-  const text = banner(config, process.cwd())
+  // npm tells the programs that it starts: then `postern` is not on the PATH, most likely.
+  const command = process.env.npm_lifecycle_event ? 'npm run -s postern --' : 'postern'
+  const text = banner(config, { cwd: process.cwd(), command })
   if (text === null) return
   const { admin } = config
   const options = {
