@@ -1,7 +1,8 @@
-import { connect, type NetConnectOpts } from 'node:net'
+import type { SocketConstructorOpts } from 'node:net'
 import { BodyFraming, BodyKind } from '../wire/body-framing.ts'
 import type { HeadLimits } from '../wire/limits.ts'
 import { parseResponseHead, ResponseHead } from '../wire/response-head.ts'
+import { DynoSocket } from './dyno-socket.ts'
 import type { DynoState } from './dyno-state.ts'
 import type { BackendSide, Exchange } from './exchange.ts'
 import { KeptBytes } from './kept-bytes.ts'
@@ -81,20 +82,18 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
 
   constructor(host: BackendHost, handler: AnswerHandler, dyno: DynoState, exchange: Exchange, connectMs: number) {
     const reads = new ReadBuffer()
-    super(
-      connect({
-        host: dyno.entry.address,
-        port: dyno.entry.port,
-        noDelay: true,
-        allowHalfOpen: true,
-        highWaterMark: TO_DYNO_BYTES,
-        onread: {
-          buffer: () => reads.next(),
-          callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes as Buffer),
-        },
-      } as unknown as NetConnectOpts),
-      reads,
-    )
+    const options = {
+      noDelay: true,
+      allowHalfOpen: true,
+      highWaterMark: TO_DYNO_BYTES,
+      onread: {
+        buffer: () => reads.next(),
+        callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes as Buffer),
+      },
+    } as unknown as SocketConstructorOpts
+    const socket = new DynoSocket(options, (count, bytes) => this.#onRead(count, bytes) && this.exchange !== null)
+    super(socket, reads)
+    socket.connect({ host: dyno.entry.address, port: dyno.entry.port })
     this.#host = host
     this.#handler = handler
     this.dyno = dyno
