@@ -68,6 +68,8 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   persistent = false
   /** `Keep-Alive: timeout=` of the dyno in ms; -1: it did not say. */
   keepAliveTimeoutMs = -1
+  /** The request is through, and no byte of an answer has come since. */
+  awaitsFirstByte = false
   /** Place in time of its idleness: kept by the pool. */
   idleSinceMs = 0
   readonly #host: BackendHost
@@ -76,7 +78,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   readonly #ahead = new KeptBytes()
   #state: State = State.connecting
   #waitMs = 0
-  #unsentSeen = 0
+  #takenSeen = 0
   /** Bytes came that belong to no answer. */
   #dirty = false
 
@@ -117,17 +119,25 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     )
   }
 
+  /** A part of the head of the answer came. */
+  get answerBegun(): boolean {
+    return this.head !== wholeHead
+  }
+
   /** Begins to carry an exchange; the caller writes its head. */
   serve(exchange: Exchange, idleMs: number): void {
     this.exchange = exchange
     this.#state = State.head
-    this.#unsentSeen = 0
+    this.awaitsFirstByte = false
+    this.#takenSeen = this.takenBytes
     this.#waitFor(idleMs)
   }
 
   /** The request is through: the dyno has this long for the first byte of its answer. */
   awaitAnswer(firstByteMs: number): void {
-    if (this.#state === State.head) this.#waitFor(firstByteMs)
+    if (this.#state !== State.head || this.answerBegun) return
+    this.awaitsFirstByte = true
+    this.#waitFor(firstByteMs)
   }
 
   /** Into the pool, for so long. */
@@ -200,7 +210,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
         case State.head: {
           const result = parseResponseHead(bytes, at, end, this.head, this.#host.headLimits, x.method)
           if (result === 0) {
-            this.#headIncomplete(bytes, at, end, x.method)
+            this.#headIncomplete(bytes, at, end, x)
             return at
           }
           if (result < 0) {
@@ -239,12 +249,18 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.abort()
   }
 
-  #headIncomplete(bytes: Buffer, start: number, end: number, method: string): void {
+  #headIncomplete(bytes: Buffer, start: number, end: number, x: Exchange): void {
     if (this.head !== wholeHead) return
+    this.#firstByteCame(x)
     // The parser remembers where it stopped, so not in the object that the next connection uses.
     wholeHead.reset()
     this.head = new ResponseHead()
-    parseResponseHead(bytes, start, end, this.head, this.#host.headLimits, method)
+    parseResponseHead(bytes, start, end, this.head, this.#host.headLimits, x.method)
+  }
+
+  #firstByteCame(x: Exchange): void {
+    this.awaitsFirstByte = false
+    this.#waitFor(x.app!.entry.timeouts.idleMs)
   }
 
   /** Returns the position after what came of the payload. */
@@ -252,6 +268,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     const { head, body } = this
     let at = start
     if (head.status < 200 && head.status !== 101) {
+      this.#firstByteCame(x)
       this.#handler.informational(x, this)
       this.#forgetHead()
       return at
@@ -312,8 +329,8 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
       this.abort()
     } else if (this.#state === State.connecting) {
       this.#handler.backendFailed(x, 'connect-timeout')
-    } else if (!x.requestEnded && this.unsentBytes !== this.#unsentSeen) {
-      this.#unsentSeen = this.unsentBytes
+    } else if (!x.requestEnded && this.takenBytes !== this.#takenSeen) {
+      this.#takenSeen = this.takenBytes
       this.#touch()
     } else if (!x.requestEnded && !this.congested && this.#state === State.head) {
       this.#touch() // the request is not through: it is the client that is slow, and its own timer runs

@@ -83,7 +83,7 @@ type Wait = (typeof Wait)[keyof typeof Wait]
 const READ_AHEAD_BYTES = 65_536
 /** After the last answer input is read and dropped this long, so that a reset cannot overtake the answer (RFC 9112 §9.6). */
 const LINGER_MS = 2_000
-/** A client that closed its side after a whole request gets this long for the answer; then it counts as gone. */
+/** A client that closed its side after a whole request counts as gone when it has taken nothing of an answer for so long. */
 const GOODBYE_MS = 800
 /** The parser skips two empty lines. */
 const MOST_BLANK_BYTES = 4
@@ -112,7 +112,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   #state: State
   #wait: Wait = Wait.nothing
   #waitMs = 0
-  #unsentSeen = 0
+  #takenSeen = 0
   #sideClosed = false
   #consuming = false
 
@@ -317,7 +317,6 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
           this.#handler.malformedBody(exchange, at)
           return end
         }
-        exchange.arriving = bytes
         exchange.requestBytes = body.payloadBytes
         if (body.ended) {
           exchange.requestEnded = true
@@ -326,11 +325,8 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
       }
     }
     this.#handler.begin(exchange)
-    // Nobody took it yet: it waits with the request.
-    if (exchange.arriving !== null) {
-      if (exchange.phase === Phase.queued || exchange.phase === Phase.connecting) exchange.hold(bytes)
-      exchange.arriving = null
-    }
+    // Nothing was sent yet, but the router may have answered by itself.
+    if (exchange.phase !== Phase.idle && exchange.requestBytes > 0) exchange.hold(bytes)
     this.#forgetHead()
     return at
   }
@@ -385,7 +381,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     } else {
       // A slow reader is not to lose the end of its answer.
       this.socket.end(() => this.#waitFor(Wait.linger, LINGER_MS))
-      this.#watchUnsent(Wait.lastWrites, this.#host.timeouts.requestBodyMs)
+      this.#watchTaking(Wait.lastWrites, this.#host.timeouts.requestBodyMs)
     }
   }
 
@@ -401,11 +397,11 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   }
 
   watchWrites(idleMs: number): void {
-    this.#watchUnsent(Wait.writes, idleMs)
+    this.#watchTaking(Wait.writes, idleMs)
   }
 
-  #watchUnsent(wait: Wait, idleMs: number): void {
-    this.#unsentSeen = this.unsentBytes
+  #watchTaking(wait: Wait, idleMs: number): void {
+    this.#takenSeen = this.takenBytes
     this.#waitFor(wait, idleMs)
   }
 
@@ -424,7 +420,9 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   protected override onDrain(): void {
     super.onDrain()
     if (this.#wait === Wait.writes) {
-      this.#waitFor(this.body.ended ? Wait.nothing : Wait.body, this.#host.timeouts.requestBodyMs)
+      if (!this.body.ended) this.#waitFor(Wait.body, this.#host.timeouts.requestBodyMs)
+      else if (this.#sideClosed) this.#watchTaking(Wait.goodbye, GOODBYE_MS)
+      else this.#waitFor(Wait.nothing, 0)
       this.#handler.answerTaken(this.exchange)
     }
   }
@@ -434,7 +432,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   #waitFor(wait: Wait, ms: number): void {
     this.#wait = wait
     this.#waitMs = ms
-    if (wait === Wait.nothing) this.#host.wheel.disarm(this.#timer)
+    if (wait === Wait.nothing || (wait === Wait.body && this.paused)) this.#host.wheel.disarm(this.#timer)
     else this.#host.wheel.arm(this.#timer, ms)
   }
 
@@ -455,18 +453,20 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
         this.#handler.clientIdle(exchange)
         break
       case Wait.writes:
-        if (this.unsentBytes !== this.#unsentSeen) this.watchWrites(this.#waitMs)
+        if (this.takenBytes !== this.#takenSeen) this.watchWrites(this.#waitMs)
         else this.#handler.clientIdle(exchange)
         break
       case Wait.lastWrites:
-        if (this.unsentBytes !== this.#unsentSeen) this.#watchUnsent(Wait.lastWrites, this.#waitMs)
+        if (this.takenBytes !== this.#takenSeen) this.#watchTaking(Wait.lastWrites, this.#waitMs)
         else this.reset()
         break
       case Wait.goodbye:
-        this.#handler.clientGone(exchange)
+        if (this.takenBytes !== this.#takenSeen) this.#watchTaking(Wait.goodbye, GOODBYE_MS)
+        else this.#handler.clientGone(exchange)
         break
       case Wait.tunnel:
-        this.#handler.tunnelIdle(exchange)
+        if (this.#tunnelMoves()) this.#touch()
+        else this.#handler.tunnelIdle(exchange)
         break
       case Wait.firstByte:
       case Wait.keepAlive:
@@ -477,13 +477,23 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     }
   }
 
+  /** Nothing came from either side; but one of them may be slow to take what came before. */
+  #tunnelMoves(): boolean {
+    const backend = this.exchange.backend!
+    if (this.unsentBytes + backend.unsentBytes === 0) return false
+    const before = this.#takenSeen
+    this.#takenSeen = this.takenBytes + backend.takenBytes
+    return this.#takenSeen !== before
+  }
+
   /** The client closed its side; it may still read. */
   #onEnd(): void {
     this.#sideClosed = true
     switch (this.#state) {
       case State.exchange:
         if (!this.body.ended) this.#handler.clientGone(this.exchange)
-        else this.#waitFor(Wait.goodbye, GOODBYE_MS)
+        // One that still has to take what is written shows by that whether it is there.
+        else if (this.#wait !== Wait.writes) this.#watchTaking(Wait.goodbye, GOODBYE_MS)
         break
       case State.tunnel:
         this.#handler.tunnelHalfClosed(this.exchange, 'client')

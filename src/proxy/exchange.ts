@@ -1,4 +1,5 @@
 import type { App, CompiledSnapshot } from '../model/compiled-snapshot.ts'
+import type { RetryReason } from '../telemetry/metric-table.ts'
 import type { BodyFraming } from '../wire/body-framing.ts'
 import type { RequestHead } from '../wire/request-head.ts'
 import type { ClientFacts } from './access.ts'
@@ -104,8 +105,6 @@ export class Exchange implements Waiter {
   requestEnded = false
   requestBytes = 0
   readonly held = new KeptBytes()
-  /** What came of the body in one read with the head, while the exchange begins: not held if it can leave at once. */
-  arriving: Buffer | null = null
 
   // The attempts.
   dyno: DynoState | null = null
@@ -119,6 +118,8 @@ export class Exchange implements Waiter {
   attemptsBeganAtMs = -1
   connectBeganAtMs = -1
   connectMs = -1
+  /** What ended the last attempt, until there is a next one; '' nothing did. */
+  retryReason: RetryReason | '' = ''
   retries = 0
   notRetried = ''
   /** When the dyno's connection was there to take the request. */
@@ -187,7 +188,6 @@ export class Exchange implements Waiter {
     this.requestEnded = false
     this.requestBytes = 0
     this.held.clear()
-    this.arriving = null
     const hasBody = head.chunked || head.contentLength > 0
     this.repeatable =
       SAFE_METHODS.has(head.method) ||
@@ -201,6 +201,7 @@ export class Exchange implements Waiter {
     this.attemptsBeganAtMs = -1
     this.connectBeganAtMs = -1
     this.connectMs = -1
+    this.retryReason = ''
     this.retries = 0
     this.notRetried = ''
     this.servedAtMs = -1

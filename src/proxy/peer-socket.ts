@@ -29,10 +29,15 @@ export abstract class PeerSocket {
     return this.socket.writableNeedDrain
   }
 
-  /** Bytes that the kernel has not taken. Shrinks within one large write too, so it shows whether a slow peer reads at all. */
+  /** Bytes that the kernel has not taken. */
   get unsentBytes(): number {
-    const handle = (this.socket as unknown as { _handle: { writeQueueSize: number } | null })._handle
-    return handle === null ? 0 : handle.writeQueueSize
+    return this.#handle?.writeQueueSize ?? 0
+  }
+
+  /** Bytes that the kernel has taken. Grows within one large write too, so it shows whether a slow peer reads at all. */
+  get takenBytes(): number {
+    const handle = this.#handle
+    return handle === null ? 0 : handle.bytesWritten - handle.writeQueueSize
   }
 
   /** Bytes written since the connection opened. */
@@ -148,6 +153,10 @@ export abstract class PeerSocket {
     if (this.#borrowed === null) return
     for (const buffer of this.#borrowed) giveBack(buffer)
     this.#borrowed = null
+  }
+
+  get #handle(): { readonly bytesWritten: number; readonly writeQueueSize: number } | null {
+    return (this.socket as unknown as { _handle: { bytesWritten: number; writeQueueSize: number } | null })._handle
   }
 
   #sent(roomLeft: boolean): void {

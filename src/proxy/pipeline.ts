@@ -129,6 +129,11 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     const { snapshot, backends } = this.#host
     const nowMs = this.#host.nowMs()
     x.dyno = dyno
+    if (x.retryReason !== '') {
+      x.retries++
+      this.#host.metrics.app(x.app!.name).retried(x.retryReason)
+      x.retryReason = ''
+    }
     const idle = x.freshOnly ? null : backends.take(dyno, x.repeatable, nowMs)
     if (idle !== null) {
       x.connectMs = 0
@@ -159,7 +164,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
         this.#connectFailed(x, failure)
         break
       case Phase.sent:
-        if (failure === 'idle') this.#refuse(x, x.requestEnded ? 'H12' : 'H15')
+        if (failure === 'idle') this.#refuse(x, (x.backend as BackendConnection).awaitsFirstByte ? 'H12' : 'H15')
         else this.#closedWithoutAnswer(x)
         break
       case Phase.answering:
@@ -179,14 +184,12 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     const dyno = x.dyno!
     x.tried.push(dyno)
     x.pool!.quarantine(dyno)
-    const metrics = this.#host.metrics.app(x.app!.name)
-    metrics.quarantined()
+    this.#host.metrics.app(x.app!.name).quarantined()
     this.#letGo(x)
     if (this.#host.nowMs() - x.attemptsBeganAtMs >= x.snapshot!.data.timeouts.bootWaitMs) {
       return this.#refuse(x, x.connectFailure)
     }
-    x.retries++
-    metrics.retried(failure === 'connect-timeout' ? 'connect-timeout' : 'connect-refused')
+    x.retryReason = failure === 'connect-timeout' ? 'connect-timeout' : 'connect-refused'
     this.#claim(x)
   }
 
@@ -197,10 +200,9 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   #closedWithoutAnswer(x: Exchange): void {
     const backend = x.backend as BackendConnection
     x.notRetried = this.#whyNotAgain(x, backend)
-    if (x.notRetried !== '') return this.#refuse(x, x.requestEnded ? 'H13' : 'H18')
-    x.retries++
+    if (x.notRetried !== '') return this.#refuse(x, x.requestEnded && !backend.answerBegun ? 'H13' : 'H18')
     x.freshOnly = true
-    this.#host.metrics.app(x.app!.name).retried('stale-connection')
+    x.retryReason = 'stale-connection'
     this.#letGo(x)
     this.#claim(x)
   }
@@ -208,7 +210,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   #whyNotAgain(x: Exchange, backend: BackendConnection): string {
     if (!backend.reused) return 'fresh connection'
     if (!x.repeatable) return x.requestEnded ? 'not idempotent' : 'body consumed'
-    if (x.informational > 0) return 'answer begun'
+    if (backend.answerBegun || x.informational > 0) return 'answer begun'
     return x.pool!.tryRetry() ? '' : 'retry budget'
   }
 

@@ -8,6 +8,8 @@ export class DynoConnection {
   received = Buffer.alloc(0)
   #waiting: (() => void)[] = []
   closed = false
+  /** The router has said that it will send no more. */
+  ended = false
 
   constructor(socket: Socket, number: number) {
     this.socket = socket
@@ -21,7 +23,10 @@ export class DynoConnection {
       this.closed = true
       this.#wakeAll()
     })
-    socket.on('end', () => this.#wakeAll())
+    socket.on('end', () => {
+      this.ended = true
+      this.#wakeAll()
+    })
   }
 
   get text(): string {
@@ -41,8 +46,9 @@ export class DynoConnection {
     return this.text
   }
 
+  /** Until the router has closed it, or it broke. */
   async untilClosed(): Promise<void> {
-    while (!this.closed) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    while (!this.closed && !this.ended) await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
   /** Forgets what came, so that the next `until` sees only what comes after. */
