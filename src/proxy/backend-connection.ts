@@ -24,6 +24,8 @@ export interface BackendHost {
 export type BackendFailure =
   /** No connection: refused, unreachable, reset. */
   | 'refused'
+  /** No connection either, for want of descriptors or memory in this process: no dyno's fault. */
+  | 'starved'
   | 'connect-timeout'
   /** The connection ended before the answer was whole. */
   | 'closed'
@@ -42,6 +44,8 @@ export interface AnswerHandler {
   /** What came is no answer; `refusal` is the parser's (negative) result. */
   malformedAnswer(x: Exchange, refusal: number): void
   backendFailed(x: Exchange, failure: BackendFailure): void
+  /** A bug showed while it was served. */
+  failed(x: Exchange): void
   tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void
 }
 
@@ -50,6 +54,8 @@ type State = (typeof State)[keyof typeof State]
 
 /** More than this waiting for a dyno, and its client is not read. */
 const TO_DYNO_BYTES = 65_536
+
+const OUT_OF_RESOURCES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -81,6 +87,8 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   #takenSeen = 0
   /** Bytes came that belong to no answer. */
   #dirty = false
+  /** This process has no descriptor or memory left for it. */
+  #starved = false
 
   constructor(host: BackendHost, handler: AnswerHandler, dyno: DynoState, exchange: Exchange, connectMs: number) {
     const reads = new ReadBuffer()
@@ -102,10 +110,13 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.exchange = exchange
     this.#timer = new TimerEntry(this)
     this.#waitFor(connectMs)
-    this.socket.on('connect', () => this.#onConnect())
-    this.socket.on('end', () => this.#onEnd())
-    this.socket.on('error', () => {}) // 'close' follows and is the one place that acts
-    this.socket.on('close', () => this.#onClose())
+    this.socket.on('connect', () => this.run(this.#onConnect))
+    this.socket.on('end', () => this.run(this.#onEnd))
+    // 'close' follows and is the one place that acts.
+    this.socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#starved = OUT_OF_RESOURCES.has(error.code ?? '')
+    })
+    this.socket.on('close', () => this.run(this.#onClose))
   }
 
   /** Its dyno answered in full, the framing left no doubt, and nothing came after. */
@@ -193,11 +204,24 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
       }
       this.reads.filled(count, this.#state === State.body || this.#state === State.tunnel)
     } catch (error) {
-      this.#forgetHead()
-      this.#host.fault(error)
-      this.socket.destroy()
+      this.failed(error)
     }
     return !this.paused
+  }
+
+  protected failed(error: unknown): void {
+    this.#host.fault(error)
+    this.#forgetHead()
+    const x = this.exchange
+    if (this.#state === State.idle) this.#host.idleClosed(this, false)
+    this.abort()
+    if (x === null) return
+    try {
+      this.#handler.failed(x)
+    } catch (another) {
+      this.#host.fault(another)
+      x.client.reset()
+    }
   }
 
   /** Takes what can be used now and returns the position after it. */
@@ -323,6 +347,10 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   }
 
   timedOut(): void {
+    this.run(this.#timedOut)
+  }
+
+  #timedOut(): void {
     const x = this.exchange
     if (x === null) {
       if (this.#state === State.idle) this.#host.idleClosed(this, false)
@@ -370,6 +398,6 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.#state = State.closed
     this.#ahead.clear()
     if (x === null) return
-    this.#handler.backendFailed(x, state === connecting ? 'refused' : 'closed')
+    this.#handler.backendFailed(x, state !== connecting ? 'closed' : this.#starved ? 'starved' : 'refused')
   }
 }

@@ -49,6 +49,8 @@ export interface RequestHandler extends WaitOutcomes {
   /** `x.client.body` found payload in `bytes`, or the end. */
   requestPayload(x: Exchange, bytes: Buffer): void
   malformedBody(x: Exchange, refusal: number): void
+  /** A bug showed while it was served. */
+  failed(x: Exchange): void
   /** The client closed its connection, or it broke. */
   clientGone(x: Exchange): void
   /** It sends nothing of its body, or takes nothing of its answer. */
@@ -105,6 +107,8 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   requests = 0
   /** Under which it counts for `limits.connectionsPerAddress`; '' when it does not. */
   countedAddress = ''
+  /** There were too many already. */
+  turnedAway = false
   readonly #host: ClientHost
   readonly #handler: RequestHandler
   readonly #timer: TimerEntry
@@ -136,9 +140,9 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.#state = needsProxyHeader ? State.proxyHeader : State.head
     if (needsProxyHeader) this.#waitFor(Wait.proxyHeader, host.timeouts.proxyHeaderMs)
     else this.#waitFor(Wait.firstByte, host.timeouts.requestFirstByteMs)
-    socket.on('end', () => this.#onEnd())
+    socket.on('end', () => this.run(this.#onEnd))
     socket.on('error', () => {}) // 'close' follows and is the one place that acts
-    socket.on('close', () => this.#onClose())
+    socket.on('close', () => this.run(this.#onClose))
   }
 
   get open(): boolean {
@@ -184,10 +188,20 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
       }
       this.reads.filled(count, this.#state === State.tunnel || (this.#state === State.exchange && !this.body.ended))
     } catch (error) {
-      this.#consuming = false
-      this.#forgetHead()
-      this.#host.fault(error)
-      this.socket.destroy()
+      this.failed(error)
+    }
+  }
+
+  protected failed(error: unknown): void {
+    this.#host.fault(error)
+    this.#consuming = false
+    this.#forgetHead()
+    try {
+      if (this.#state === State.exchange || this.#state === State.tunnel) this.#handler.failed(this.exchange)
+      this.sayGoodbye()
+    } catch (another) {
+      this.#host.fault(another)
+      this.reset()
     }
   }
 
@@ -441,6 +455,10 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   }
 
   timedOut(): void {
+    this.run(this.#timedOut)
+  }
+
+  #timedOut(): void {
     const { exchange } = this
     switch (this.#wait) {
       case Wait.head:

@@ -30,6 +30,9 @@ export interface DataPlaneOptions {
   readonly time?: TimeSource
 }
 
+/** More clients than this that were turned away and take their answer are not waited for: they are reset. */
+const MOST_LEAVING = 1000
+
 /** Everything of one worker: the current snapshot, the connections of both sides, and the one story between them. */
 export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
   readonly clock: Clock
@@ -46,6 +49,8 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
   readonly #listeners = new Map<string, Listener>()
   readonly #clients = new Set<ClientConnection>()
   readonly #clientsByAddress = new Map<string, number>()
+  /** Clients that were turned away and have not closed yet. */
+  #leaving = 0
   readonly #record = new AccessRecord()
   #whenEmpty: (() => void) | null = null
 
@@ -143,7 +148,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     this.closing = true
     for (const listener of this.#listeners.values()) listener.close()
     this.#listeners.clear()
-    for (const x of [...this.tunnels]) this.#pipeline.cutTunnel(x, '')
+    for (const x of [...this.tunnels]) this.#pipeline.endTunnel(x)
     for (const client of [...this.#clients]) client.endIfIdle()
     if (this.#clients.size > 0 && drainMs > 0) {
       const empty = new Promise<void>((resolve) => {
@@ -189,19 +194,20 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     const client = new ClientConnection(this, this.#pipeline, entrance, socket, reads, facts, needsProxyHeader)
     this.metrics.connectionOpened(entrance.index)
     this.#clients.add(client)
-    if (!needsProxyHeader) this.#countAddress(client)
+    if (!needsProxyHeader) this.#letIn(client)
     return client
   }
 
   clientNamed(client: ClientConnection): boolean {
     if (!this.#admitted(client.facts)) return false
-    this.#countAddress(client)
+    this.#letIn(client)
     return true
   }
 
   connectionClosed(client: ClientConnection): void {
     this.#clients.delete(client)
     this.metrics.connectionClosed(client.entrance.index)
+    if (client.turnedAway) this.#leaving--
     if (client.countedAddress !== '') {
       const left = (this.#clientsByAddress.get(client.countedAddress) ?? 1) - 1
       if (left === 0) this.#clientsByAddress.delete(client.countedAddress)
@@ -220,19 +226,24 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     return false
   }
 
-  /** H22 when there are too many already, of all or of this client. */
-  #countAddress(client: ClientConnection): void {
+  /**
+   * H22 when there are too many already, of all or of this client. Those that are turned away do not count while they leave: else a client that comes again
+   * and again would keep everyone out. A trusted proxy comes for many clients, so it is no one address.
+   */
+  #letIn(client: ClientConnection): void {
     const { connections, connectionsPerAddress } = this.snapshot.data.limits
-    if (connectionsPerAddress > 0) {
-      client.countedAddress = client.facts.peerText
-      const count = (this.#clientsByAddress.get(client.countedAddress) ?? 0) + 1
-      this.#clientsByAddress.set(client.countedAddress, count)
-      if (count > connectionsPerAddress) return this.#turnAway(client)
-    }
-    if (connections > 0 && this.#clients.size > connections) this.#turnAway(client)
+    if (connections > 0 && this.#clients.size - this.#leaving > connections) return this.#turnAway(client)
+    if (connectionsPerAddress === 0 || client.facts.proxied) return
+    const address = client.facts.peerText
+    const count = (this.#clientsByAddress.get(address) ?? 0) + 1
+    if (count > connectionsPerAddress) return this.#turnAway(client)
+    this.#clientsByAddress.set(address, count)
+    client.countedAddress = address
   }
 
   #turnAway(client: ClientConnection): void {
+    this.#leaving++
+    client.turnedAway = true
     const answer = errorAnswer({
       code: 'H22',
       status: 503,
@@ -243,26 +254,33 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
       connection: 'close',
       requestIdToClient: false,
     })
-    client.writeText(answer.text)
-    client.sayGoodbye()
+    const answered = this.#leaving <= MOST_LEAVING
+    if (answered) {
+      client.writeText(answer.text)
+      client.sayGoodbye()
+    } else {
+      client.reset()
+    }
     const record = this.#newRecord('H22')
     record.forwardedFor = client.facts.peerText
-    record.status = 503
-    record.bytes = answer.bodyBytes
+    record.status = answered ? 503 : 0
+    record.bytes = answered ? answer.bodyBytes : 0
     this.#write(record)
-    this.metrics.noApp.finished(503, 'H22', 0, -1, 0, answer.bodyBytes)
+    this.metrics.noApp.finished(record.status, 'H22', 0, -1, 0, record.bytes)
   }
 
   #judgeTunnels(): void {
     for (const x of [...this.tunnels]) {
       const { facts } = x.client
       const app = this.snapshot.appsByName.get(x.app!.name)
-      const lives =
-        facts.judgeAgain(this.snapshot.access) === 'admitted' &&
-        app !== undefined &&
-        (facts.inside || !app.entry.internalRouting) &&
-        facts.judgeApp(app) === 'admitted'
-      if (!lives) this.#pipeline.cutTunnel(x, 'P01')
+      const verdict = facts.judgeAgain(this.snapshot.access)
+      if (verdict !== 'admitted') this.#pipeline.tunnelWithdrawn(x, verdict, facts.label)
+      else if (app === undefined || (app.entry.internalRouting && !facts.inside)) {
+        this.#pipeline.tunnelWithdrawn(x, null, '')
+      } else {
+        const appVerdict = facts.judgeApp(app)
+        if (appVerdict !== 'admitted') this.#pipeline.tunnelWithdrawn(x, appVerdict, facts.appLabel)
+      }
     }
   }
 

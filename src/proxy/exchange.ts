@@ -182,7 +182,7 @@ export class Exchange implements Waiter {
     this.app = null
     this.pool = null
     this.hashKey = ''
-    this.forwardedFor = ''
+    this.forwardedFor = this.client.facts.peerText
     this.requestText = ''
     this.requestChunked = head.chunked
     this.requestEnded = false

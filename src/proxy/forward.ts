@@ -15,6 +15,7 @@ export interface ForwardOutcome {
   /** What the dyno sent is no answer, or one that must not be passed on. */
   badAnswer(x: Exchange, code: 'H17' | 'H25', detail: string): void
   backendFailed(x: Exchange, failure: BackendFailure): void
+  failed(x: Exchange): void
   tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void
 }
 
@@ -155,6 +156,10 @@ export class Forward implements AnswerHandler {
 
   backendFailed(x: Exchange, failure: BackendFailure): void {
     this.#outcome.backendFailed(x, failure)
+  }
+
+  failed(x: Exchange): void {
+    this.#outcome.failed(x)
   }
 
   tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void {

@@ -21,8 +21,20 @@ export abstract class PeerSocket {
   constructor(socket: Socket, reads: ReadBuffer) {
     this.socket = socket
     this.reads = reads
-    socket.on('drain', () => this.onDrain())
+    socket.on('drain', () => this.run(this.onDrain))
   }
+
+  /** Does what an event asks for. A bug ends this connection and its exchange, and nothing else. */
+  protected run(step: () => void): void {
+    try {
+      step.call(this)
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  /** After a bug: nobody knows what state this is in, so it is given up. */
+  protected abstract failed(error: unknown): void
 
   /** True from the write that reached the high-water mark until all of it was handed to the kernel. */
   get congested(): boolean {

@@ -161,7 +161,8 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   backendFailed(x: Exchange, failure: BackendFailure): void {
     switch (x.phase) {
       case Phase.connecting:
-        this.#connectFailed(x, failure)
+        if (failure === 'starved') this.#refuse(x, 'H99', 503, 'no descriptor or memory left')
+        else this.#connectFailed(x, failure)
         break
       case Phase.sent:
         if (failure === 'idle') this.#refuse(x, (x.backend as BackendConnection).awaitsFirstByte ? 'H12' : 'H15')
@@ -295,24 +296,37 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     else this.#tunnelOver(x, '')
   }
 
-  /** Ends a tunnel that access, a drain or the end of the router does not let live on. */
-  cutTunnel(x: Exchange, code: ErrorCode | ''): void {
-    this.#tunnelOver(x, code)
+  /** The client of a tunnel may not come in any more: P01 with the reason, or P02 when its app does not exist for it any more. */
+  tunnelWithdrawn(x: Exchange, reason: BlockReason | null, label: string): void {
+    this.#tunnelEnded(x, reason === null ? 'P02' : 'P01')
+    if (reason !== null) this.#noteBlocked(x, reason, label)
+    this.#log(x)
+    x.phase = Phase.idle
+    x.client.reset()
   }
 
   /** The router stops and cannot wait any longer. */
   forceClose(x: Exchange): void {
-    if (x.phase === Phase.tunnel) this.#tunnelOver(x, '')
+    if (x.phase === Phase.tunnel) this.endTunnel(x)
     else if (x.phase === Phase.flushing) this.#abandon(x, 'H24')
     else if (x.phase !== Phase.idle) this.#refuse(x, 'H24')
   }
 
+  /** The router stops, and nobody knows when a tunnel would end by itself. */
+  endTunnel(x: Exchange): void {
+    this.#tunnelOver(x, '')
+  }
+
   #tunnelOver(x: Exchange, code: ErrorCode | ''): void {
+    this.#tunnelEnded(x, code)
+    this.#finish(x, false)
+  }
+
+  #tunnelEnded(x: Exchange, code: ErrorCode | ''): void {
     x.responseBytes = x.client.writtenBytes - x.bytesBeforeTunnel
     this.#host.tunnels.delete(x)
     x.code = code
     this.#letGo(x)
-    this.#finish(x, false)
   }
 
   // --- The client's end ----------------------------------------------------------------------------------------------
@@ -325,6 +339,13 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   clientIdle(x: Exchange): void {
     if (x.status !== 0 || x.requestEnded) this.#abandon(x, 'H28')
     else this.#refuse(x, 'H28', 408)
+  }
+
+  /** A bug. The exchange gets the end that is left to it. */
+  failed(x: Exchange): void {
+    x.keepAlive = false
+    if (x.phase === Phase.tunnel) this.#tunnelOver(x, 'H99')
+    else this.#refuse(x, 'H99')
   }
 
   headTimedOut(x: Exchange): void {
@@ -346,8 +367,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
 
   /** Not from a trusted range. */
   #block(x: Exchange, reason: BlockReason, label: string): void {
-    this.#host.metrics.clientBlocked(reason)
-    x.detail = label === '' ? reason : `${reason} (${label})`
+    this.#noteBlocked(x, reason, label)
     if (this.#host.snapshot.data.onUntrusted === 'forbid') {
       x.keepAlive = false
       return this.#refuse(x, 'P01', 403, x.detail)
@@ -355,6 +375,11 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     x.code = 'P01'
     this.#log(x)
     x.client.reset()
+  }
+
+  #noteBlocked(x: Exchange, reason: BlockReason, label: string): void {
+    this.#host.metrics.clientBlocked(reason)
+    x.detail = label === '' ? reason : `${reason} (${label})`
   }
 
   /** The router answers in place of a dyno; when an answer is on its way already it is cut. */
@@ -366,6 +391,8 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     if (x.status !== 0) return this.#cut(x)
     // Whatever is left of the request, nobody knows where it ends or wants it; and what follows a request to upgrade may be meant for the tunnel.
     const keepAlive = x.keepAlive && x.requestEnded && x.upgrade === '' && !x.client.spent
+    // What was not understood got none yet; who reports the answer names it.
+    if (x.requestId === '') x.requestId = requestId('')
     const answer = errorAnswer({
       code,
       status,
@@ -401,7 +428,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   /** The client is not there any more, or as good as. */
   #abandon(x: Exchange, code: ErrorCode): void {
     x.code = code
-    x.status = ERRORS[code].goneStatus
+    if (ERRORS[code].goneStatus !== 0) x.status = ERRORS[code].goneStatus
     this.#letGo(x)
     this.#log(x)
     x.phase = Phase.idle
