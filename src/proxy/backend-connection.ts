@@ -49,7 +49,7 @@ export interface AnswerHandler {
   tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void
 }
 
-const State = { connecting: 0, idle: 1, head: 2, body: 3, answered: 4, tunnel: 5, closed: 6 } as const
+const State = { connecting: 0, idle: 1, taken: 2, head: 3, body: 4, answered: 5, tunnel: 6, closed: 7 } as const
 type State = (typeof State)[keyof typeof State]
 
 /** More than this waiting for a dyno, and its client is not read. */
@@ -128,6 +128,13 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
       !this.socket.destroyed &&
       this.socket.writable
     )
+  }
+
+  /** Out of the pool, for this exchange. What comes or ends before it is served belongs to no answer. */
+  take(exchange: Exchange): void {
+    this.exchange = exchange
+    this.#state = State.taken
+    this.#waitFor(0)
   }
 
   /** A part of the head of the answer came. */
@@ -268,6 +275,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
 
   #unsolicited(): void {
     this.#dirty = true
+    if (this.#state === State.taken) this.#handler.backendFailed(this.exchange!, 'closed')
     if (this.#state !== State.idle) return
     this.#host.idleClosed(this, true)
     this.abort()

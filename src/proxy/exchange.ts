@@ -17,13 +17,15 @@ export const Phase = {
   /** In the queue of its app, until a dyno has room or is up. */
   queued: 1,
   connecting: 2,
+  /** A kept connection was taken for it, and is looked at once more before anything is written. */
+  taking: 3,
   /** The head is on its way to the dyno; nothing of an answer came yet. */
-  sent: 3,
+  sent: 4,
   /** The head of the answer is on its way to the client. */
-  answering: 4,
-  tunnel: 5,
+  answering: 5,
+  tunnel: 6,
   /** The answer is complete; the client still has to take the rest of it. */
-  flushing: 6,
+  flushing: 7,
 } as const
 export type Phase = (typeof Phase)[keyof typeof Phase]
 

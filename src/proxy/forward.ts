@@ -49,15 +49,8 @@ export class Forward implements AnswerHandler {
     backend.feeder = client
     client.feeder = backend
     backend.serve(x, timeouts.idleMs)
-    if (x.arriving !== null) {
-      // Kept only for a second try.
-      if (x.repeatable && x.requestEnded) x.hold(x.arriving)
-      backend.writePayload(x.requestText, x.arriving, client.body, x.requestChunked)
-      x.arriving = null
-    } else {
-      const payload = held.length === 0 ? null : held.bytes.subarray(held.start, held.end)
-      backend.writeHeld(x.requestText, payload, x.requestChunked, x.requestEnded, client.body.trailers)
-    }
+    const payload = held.length === 0 ? null : held.bytes.subarray(held.start, held.end)
+    backend.writeHeld(x.requestText, payload, x.requestChunked, x.requestEnded, client.body.trailers)
     if (x.requestEnded) {
       x.sentAtMs = x.servedAtMs
       backend.awaitAnswer(timeouts.firstByteMs)

@@ -36,6 +36,9 @@ export interface PipelineHost extends ForwardHost, BackendHost {
 export class Pipeline implements RequestHandler, ForwardOutcome {
   readonly #host: PipelineHost
   readonly #forward: Forward
+  /** Exchanges in phase `taking`; the other list is filled while this one is worked off. */
+  #taking: Exchange[] = []
+  #taken: Exchange[] = []
 
   constructor(host: PipelineHost) {
     this.#host = host
@@ -137,7 +140,10 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     const idle = x.freshOnly ? null : backends.take(dyno, x.repeatable, nowMs)
     if (idle !== null) {
       x.connectMs = 0
-      this.#forward.send(x, idle)
+      x.backend = idle
+      x.phase = Phase.taking
+      idle.take(x)
+      if (this.#taking.push(x) === 1) setImmediate(this.#serveTaken)
       return
     }
     x.phase = Phase.connecting
@@ -146,6 +152,34 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     const leftMs = Math.max(1, x.attemptsBeganAtMs + snapshot.data.timeouts.bootWaitMs - nowMs)
     const connectMs = Math.min(x.app!.entry.timeouts.connectMs, leftMs)
     x.backend = new BackendConnection(this.#host, this.#forward, dyno, x, connectMs)
+  }
+
+  /**
+   * A kept connection carries a request only after all that can be read now was read: when its dyno closed it, or said something that nobody asked for,
+   * another one is taken while nothing is lost, and such bytes are never read as the answer (RFC 9112 §11.2).
+   */
+  readonly #serveTaken = (): void => {
+    const exchanges = this.#taking
+    this.#taking = this.#taken
+    this.#taken = exchanges
+    for (const x of exchanges) {
+      if (x.phase !== Phase.taking) continue
+      const backend = x.backend as BackendConnection
+      try {
+        // One that broke is closed only after this.
+        if (backend.socket.writable) this.#forward.send(x, backend)
+        else this.#takeAnother(x)
+      } catch (error) {
+        this.#host.fault(error)
+        x.client.reset()
+      }
+    }
+    exchanges.length = 0
+  }
+
+  #takeAnother(x: Exchange): void {
+    this.#letGo(x)
+    this.#claim(x)
   }
 
   waitEnded(x: Exchange, code: GiveUpCode): void {
@@ -163,6 +197,9 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
       case Phase.connecting:
         if (failure === 'starved') this.#refuse(x, 'H99', 503, 'no descriptor or memory left')
         else this.#connectFailed(x, failure)
+        break
+      case Phase.taking:
+        this.#takeAnother(x)
         break
       case Phase.sent:
         if (failure === 'idle') this.#refuse(x, (x.backend as BackendConnection).awaitsFirstByte ? 'H12' : 'H15')
@@ -239,6 +276,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     switch (x.phase) {
       case Phase.queued:
       case Phase.connecting:
+      case Phase.taking:
         x.hold(bytes)
         break
       case Phase.sent:
