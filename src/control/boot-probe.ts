@@ -33,13 +33,15 @@ export async function acceptsConnections(
 function connects(target: { address: string; port: number }, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: target.address, port: target.port, signal })
-    const end = (accepted: boolean) => {
-      socket.destroy()
-      resolve(accepted)
-    }
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => end(false))
-    socket.once('connect', () => end(true))
-    // Stays for good: a socket may fail once more after it was given up.
-    socket.on('error', () => end(false))
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy())
+    socket.once('connect', () => {
+      resolve(true)
+      // Goodbye by FIN, after whatever the program has to say: a reset would be an error to it, and not every program
+      // survives one.
+      socket.resume()
+      socket.end()
+    })
+    socket.on('error', () => resolve(false))
+    socket.on('close', () => resolve(false))
   })
 }
