@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Client } from 'undici'
+import { RawClient } from './raw-client.ts'
 
 /** A router as operators run it: a process of its own, with a configuration file of its own. For scripts that measure. */
 export class RouterProcess {
@@ -18,8 +19,8 @@ export class RouterProcess {
     this.port = port
   }
 
-  /** `apps` is YAML, indented by two; domains and dynos are the caller's. */
-  static async start(apps: string, more = ''): Promise<RouterProcess> {
+  /** `apps` is YAML, indented by two; domains and dynos are the caller's. `more` is YAML, not indented. `descriptors`: how many it may open. */
+  static async start(apps: string, { more = '', descriptors = 0 } = {}): Promise<RouterProcess> {
     const directory = mkdtempSync(join(tmpdir(), 'postern-'))
     const port = await freePort()
     const file = join(directory, 'space.yml')
@@ -36,10 +37,16 @@ apps:
 ${apps}`,
     )
     const cli = resolve(import.meta.dirname, '../../src/cli.ts')
-    const child = spawn(process.execPath, [cli, 'start', '--config', file], { stdio: ['ignore', 'ignore', 'inherit'] })
+    const command = [process.execPath, cli, 'start', '--config', file]
+    if (descriptors > 0) command.unshift('sh', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`)
+    const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] })
     const router = new RouterProcess(directory, child, port)
     await router.#ready()
     return router
+  }
+
+  client(): Promise<RawClient> {
+    return RawClient.connect(this.port)
   }
 
   /** Resident memory in bytes, as Linux counts it. */
