@@ -109,7 +109,7 @@ export async function judge(
   const problems = await Promise.all(
     [...byClient.values()].map((own) => new Client(lane.router.port, counts).run(own, sent)),
   )
-  lane.refusals()
+  lane.exchanges()
   lane.dyno.take()
   return lane.fault() || (problems.find((problem) => problem !== '') ?? '')
 }

@@ -4,9 +4,9 @@
  * reason in `STRICTER` (docs/conformance-differences.md).
  */
 import type { Dice } from './dice.ts'
-import { Lane } from './lane.ts'
+import { Lane, type LoggedExchange } from './lane.ts'
 import { mutate, split } from './mutation.ts'
-import { NodeReader, type NodeReading, withOneLength } from './node-reader.ts'
+import { NodeReader, type NodeReading, type NodeRequest, withOneLength } from './node-reader.ts'
 import type { Recorded } from './recorder.ts'
 import { METHODS, textOf, writeRequest } from './request-grammar.ts'
 import { difference } from './same-request.ts'
@@ -50,9 +50,10 @@ export async function judge(
   const fault = lane.fault()
   if (fault !== '') return fault
   if (talk.ending === 'hung') return `hung after ${quoted(talk.text)}`
-  const reasons = lane.refusals()
+  const exchanges = lane.exchanges()
+  const reasons = exchanges.flatMap(({ refusal }) => (refusal === '' ? [] : [refusal]))
   const recorded = lane.dyno.take()
-  const reading = await readAll(reader, text, recorded)
+  const reading = await readAll(reader, text, exchanges)
   const [problem, unseen] = compare(reading, recorded, lane.router.port)
   if (problem !== '') return problem
   for (const seen of recorded) {
@@ -66,15 +67,28 @@ export async function judge(
   return ''
 }
 
+/** Node reads no further after a request to upgrade, even when nobody listens to that: a word as long takes its place. */
+function withoutUpgrade(text: string): string {
+  return text.replace(/(?<=\r\nConnection:[^\r\n]*)upgrade/gi, 'x-asked')
+}
+
+function withUpgrade(request: NodeRequest): NodeRequest {
+  const restored = (text: string) => text.replaceAll('x-asked', 'upgrade')
+  return { ...request, rawHeaders: request.rawHeaders.map(restored), body: restored(request.body) }
+}
+
 /** Node's reading of the client's bytes, after what Node alone refuses was put in a way that it takes. */
-async function readAll(reader: NodeReader, text: string, recorded: readonly Recorded[]): Promise<NodeReading> {
-  let understood = text
+async function readAll(reader: NodeReader, text: string, exchanges: readonly LoggedExchange[]): Promise<NodeReading> {
+  let understood = withoutUpgrade(text)
   const renamed = new Map<number, string>()
   for (let tries = 0; ; tries++) {
     const reading = await reader.read(Buffer.from(understood, 'latin1'))
     const next = reading.requests.length
-    const requests = reading.requests.map((request, i) => ({ ...request, method: renamed.get(i) ?? request.method }))
-    const unread = recorded[next]
+    const requests = reading.requests.map((request, i) => ({
+      ...withUpgrade(request),
+      method: renamed.get(i) ?? request.method,
+    }))
+    const unread = exchanges[next]
     if (unread === undefined || tries > 4) return { requests, error: reading.error }
     if (reading.error === 'HPE_INVALID_METHOD' && !METHODS.includes(unread.method)) {
       // Node has a list of methods; to Postern any token is one (RFC 9110 §9.1).

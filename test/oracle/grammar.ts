@@ -44,7 +44,7 @@ export async function judge(lane: Lane, reader: NodeReader, pieces: readonly str
   const talk = await lane.say(pieces)
   const fault = lane.fault()
   if (fault !== '') return fault
-  const refusals = lane.refusals()
+  const refusals = lane.exchanges().map(({ refusal }) => refusal)
   const recorded = lane.dyno.take()
   if (recorded.length !== 1) return `${recorded.length} requests reached the dyno: ${refusals} (${talk.ending})`
   const seen = recorded[0]!

@@ -12,6 +12,12 @@ export interface Talk {
   readonly ending: 'end' | 'reset' | 'hung'
 }
 
+export interface LoggedExchange {
+  readonly method: string
+  /** Cause or code; '' when all went well. */
+  readonly refusal: string
+}
+
 /** How a client leaves after its last byte. `close`: it says no more, and hears what comes. `break`: it is gone. */
 export type Leaving = 'close' | 'break'
 
@@ -58,11 +64,12 @@ export class Lane {
     return this.router.faults.splice(0).join('') || this.dyno.faults.splice(0).join('\n')
   }
 
-  /** `code=` or cause of all that was not as it should be in the conversations since the last call. */
-  refusals(): string[] {
-    return this.router.lines.splice(0).flatMap((line) => {
-      const code = /\bcode=(\w+)/.exec(line)?.[1]
-      return code === undefined ? [] : [code === 'H26' ? (/\bcause="([^"]*)"/.exec(line)?.[1] ?? '') : code]
+  /** The exchanges since the last call, as the router logged them. */
+  exchanges(): LoggedExchange[] {
+    return this.router.lines.splice(0).map((line) => {
+      const code = /\bcode=(\w+)/.exec(line)?.[1] ?? ''
+      const refusal = code === 'H26' ? (/\bcause="([^"]*)"/.exec(line)?.[1] ?? '') : code
+      return { method: / method="?([^ "]*)/.exec(line)?.[1] ?? '', refusal }
     })
   }
 

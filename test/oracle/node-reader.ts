@@ -42,7 +42,7 @@ export class NodeReader {
     this.#server.requestTimeout = 0
     this.#server.maxHeadersCount = 0
     for (const event of ['request', 'checkContinue', 'checkExpectation']) {
-      this.#server.on(event, (message: IncomingMessage) => (message.socket as unknown as FedSocket).take(message))
+      this.#server.on(event, (message: IncomingMessage) => (message.socket as unknown as FedSocket).receive(message))
     }
     this.#server.on('clientError', (error: Error & { code?: string }, socket) => {
       const fed = socket as unknown as FedSocket
@@ -117,7 +117,7 @@ class FedSocket extends Duplex {
   readonly taken: { readonly message: IncomingMessage; readonly chunks: Buffer[] }[] = []
   error = ''
 
-  take(message: IncomingMessage): void {
+  receive(message: IncomingMessage): void {
     const chunks: Buffer[] = []
     this.taken.push({ message, chunks })
     message.on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -76,7 +76,7 @@ export async function judge(
     await turn()
   }
   const fault = lane.fault()
-  lane.refusals()
+  lane.exchanges()
   const recorded = lane.dyno.take()
   if (fault !== '') return fault
   for (const [client, stream] of streams.entries()) {

@@ -98,5 +98,5 @@ export function quoted(bytes: string): string {
 
 /** What two problems have in common when they are the same one: how they begin. */
 export function kindOf(problem: string): string {
-  return problem.slice(0, 12)
+  return problem.replace(/\d+/g, '#').slice(0, 40)
 }
