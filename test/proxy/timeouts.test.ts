@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { settled, type TestDataPlane } from '../support/data-plane.ts'
 import type { RawClient } from '../support/raw-client.ts'
-import { answering, type DynoConnection, OK, ScriptedDyno } from '../support/scripted-dyno.ts'
+import { answering, filled, OK, ScriptedDyno, streaming } from '../support/scripted-dyno.ts'
 import { SilentPort } from '../support/silent-port.ts'
 import { GET, openStage, request } from '../support/stage.ts'
 
@@ -15,32 +15,6 @@ async function waits(t: Test, client: RawClient): Promise<void> {
   await settled()
   t.equal(client.ending, '', 'the connection is open')
   t.equal(client.text, '', 'nothing was answered')
-}
-
-/** An answer without end, as fast as it is taken. */
-function streaming(connection: DynoConnection): void {
-  const { socket } = connection
-  const piece = Buffer.alloc(256 * 1024, 'x')
-  const write = () => {
-    while (!socket.destroyed && socket.write(piece));
-  }
-  socket.once('data', () => {
-    connection.send('HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n')
-    write()
-  })
-  socket.on('drain', write)
-}
-
-/** Until nothing more goes from the dyno into the router. */
-async function filled(dyno: ScriptedDyno): Promise<void> {
-  const { socket } = dyno.connections[0]!
-  const gone = () => socket.bytesWritten - socket.writableLength
-  let before = -1
-  for (let calm = 0; calm < 5; calm++) {
-    if (gone() !== before) calm = 0
-    before = gone()
-    await settled()
-  }
 }
 
 async function openTunnel(router: TestDataPlane, dyno: ScriptedDyno) {
@@ -363,7 +337,7 @@ t.test('a client that takes nothing of its answer for 55 s is cut (H28), and its
   client.socket.pause()
   client.send(GET)
   await dyno.connection()
-  await filled(dyno)
+  await filled(dyno.connections[0]!)
   await router.pass(55_000)
   t.equal(router.lines.length, 0)
   await router.pass(55_000 + LATEST_MS)
@@ -379,7 +353,7 @@ t.test('a client that takes a little now and then gets an answer of any length',
   client.socket.pause()
   client.send(GET)
   await dyno.connection()
-  await filled(dyno)
+  await filled(dyno.connections[0]!)
   let taken = 0
   for (let i = 0; i < 8; i++) {
     await router.pass(50_000)
@@ -391,7 +365,7 @@ t.test('a client that takes a little now and then gets an answer of any length',
       return taken >= target
     })
     client.socket.pause()
-    await filled(dyno)
+    await filled(dyno.connections[0]!)
   }
   t.strictSame(router.lines, [])
   client.close()
@@ -473,7 +447,7 @@ t.test('a tunnel lives while a slow side takes what the other one sent', async (
   client.socket.pause()
   const block = Buffer.alloc(1024 * 1024)
   for (let i = 0; i < 64; i++) connection.send(block)
-  await filled(dyno)
+  await filled(dyno.connections[0]!)
   let taken = 0
   while (taken < 32 * 1024 * 1024) {
     await router.pass(50_000)
@@ -485,7 +459,7 @@ t.test('a tunnel lives while a slow side takes what the other one sent', async (
       return taken >= target
     })
     client.socket.pause()
-    await filled(dyno)
+    await filled(dyno.connections[0]!)
   }
   t.strictSame(router.lines, [])
   await router.pass(55_000)

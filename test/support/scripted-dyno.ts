@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { settled } from './data-plane.ts'
 
 /** One connection that the router opened, and every byte that came on it. */
 export class DynoConnection {
@@ -121,3 +122,29 @@ export function answering(answer: string | ((requestText: string) => string), bo
 }
 
 export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+/** An answer without end, as fast as it is taken. */
+export function streaming(connection: DynoConnection): void {
+  const { socket } = connection
+  const piece = Buffer.alloc(256 * 1024, 'x')
+  const write = () => {
+    while (!socket.destroyed && socket.write(piece));
+  }
+  socket.once('data', () => {
+    connection.send('HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n')
+    write()
+  })
+  socket.on('drain', write)
+}
+
+/** Until nothing more goes from the dyno into the router: whoever should take it does not. */
+export async function filled(connection: DynoConnection): Promise<void> {
+  const { socket } = connection
+  const gone = () => socket.bytesWritten - socket.writableLength
+  let before = -1
+  for (let calm = 0; calm < 5; calm++) {
+    if (gone() !== before) calm = 0
+    before = gone()
+    await settled()
+  }
+}
