@@ -4,7 +4,8 @@ import { pause } from './clock.ts'
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
-const CONNECT_TIMEOUT_MS = 1000
+/** For the connect, and for the goodbye after it. */
+const CONNECTION_TIMEOUT_MS = 1000
 
 /**
  * Connects until somebody accepts: true; false when `timeoutMs` went by or the signal said that it no longer matters.
@@ -32,9 +33,12 @@ export async function acceptsConnections(
 
 function connects(target: { address: string; port: number }, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: target.address, port: target.port, signal })
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy())
+    const socket = connect({ host: target.address, port: target.port })
+    const giveUp = () => socket.destroy()
+    signal.addEventListener('abort', giveUp)
+    const timer = setTimeout(giveUp, CONNECTION_TIMEOUT_MS)
     socket.once('connect', () => {
+      signal.removeEventListener('abort', giveUp)
       resolve(true)
       // Goodbye by FIN, after whatever the program has to say: a reset would be an error to it, and not every program
       // survives one.
@@ -42,6 +46,10 @@ function connects(target: { address: string; port: number }, signal: AbortSignal
       socket.end()
     })
     socket.on('error', () => resolve(false))
-    socket.on('close', () => resolve(false))
+    socket.on('close', () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', giveUp)
+      resolve(false)
+    })
   })
 }

@@ -18,7 +18,9 @@ t.test('a program that speaks first is heard out, and is not shocked by a reset'
   await once(server, 'listening')
   t.teardown(() => server.close())
   const { address, port } = server.address() as { address: string; port: number }
-  t.ok(await acceptsConnections({ address, port }, 10_000, systemClock, never))
+  const wanted = new AbortController()
+  t.ok(await acceptsConnections({ address, port }, 10_000, systemClock, wanted.signal))
+  wanted.abort()
   await ended.promise
 })
 
