@@ -109,9 +109,11 @@ async function readAll(reader: NodeReader, text: string, exchanges: readonly Log
 /** The bytes with PUT for a method, at the place where that lets Node read one request more; '' when there is none. */
 async function withKnownMethod(reader: NodeReader, text: string, method: string, before: number): Promise<string> {
   for (let at = text.indexOf(`${method} `); at !== -1; at = text.indexOf(`${method} `, at + 1)) {
-    const known = `${text.slice(0, at)}PUT${text.slice(at + method.length)}`
-    const { requests } = await reader.read(Buffer.from(known, 'latin1'))
-    if (requests.length > before && requests[before]!.method === 'PUT') return known
+    const renamed = `${text.slice(0, at)}PUT${text.slice(at + method.length)}`
+    for (const known of [renamed, withOneLength(renamed)]) {
+      const { requests } = await reader.read(Buffer.from(known, 'latin1'))
+      if (requests.length > before && requests[before]!.method === 'PUT') return known
+    }
   }
   return ''
 }

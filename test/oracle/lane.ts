@@ -21,7 +21,7 @@ export interface LoggedExchange {
 /** How a client leaves after its last byte. `close`: it says no more, and hears what comes. `break`: it is gone. */
 export type Leaving = 'close' | 'break'
 
-/** Longer than any wait of the router that a conversation can run into. */
+/** From the last byte. Longer than any wait of the router that a conversation can run into. */
 const HUNG_MS = 8_000
 
 /** One router with one recording dyno behind it, for one conversation at a time: so all that the dyno sees belongs to it. */
@@ -84,11 +84,11 @@ export class Lane {
     })
     let text = ''
     let ending: Talk['ending'] | '' = ''
+    const deadline = setTimeout(() => {
+      ending = 'hung'
+      socket.destroy()
+    }, HUNG_MS)
     const closed = new Promise<void>((resolve) => {
-      const deadline = setTimeout(() => {
-        ending = 'hung'
-        socket.destroy()
-      }, HUNG_MS)
       socket.on('data', (bytes: Buffer) => {
         text += bytes.latin1Slice()
       })
@@ -105,9 +105,11 @@ export class Lane {
     })
     for (const piece of pieces) {
       if (!socket.writable) break
+      deadline.refresh()
       socket.write(piece, 'latin1')
       await turn()
     }
+    deadline.refresh()
     if (leaving === 'break') socket.resetAndDestroy()
     else if (!socket.destroyed) socket.end()
     await closed

@@ -158,6 +158,39 @@ const LINES = [
   'Bad Name: x\r\n',
 ]
 
+/** Ways to write the length N, few of them right. */
+const LENGTHS = [
+  'N ',
+  'N\t',
+  '0N',
+  '+N',
+  '-N',
+  'N, N',
+  'N,N',
+  'N;',
+  'N.0',
+  'N\0',
+  'N\x0b',
+  'N\x0c',
+  '\x0bN',
+  '"N"',
+  '0xN',
+  'N N',
+  'N\r\n N',
+  'N\r\n ',
+  '\r\n N',
+  'N\nContent-Length: N',
+  'N\r\nContent-Length: N',
+  'N\r\nContent-Length: 0',
+  'N\r\nContent_Length: 0',
+  'N\r\nTransfer-Encoding: chunked',
+  'N\xa0',
+  '\xb2',
+  'N_0',
+  'Ne0',
+  '',
+]
+
 const CHUNK_SIZES = [
   '0',
   '00000000000000000000',
@@ -196,7 +229,7 @@ export function mutate(dice: Dice, text: string, changes: number): string {
 }
 
 function change(dice: Dice, text: string): string {
-  switch (dice.below(12)) {
+  switch (dice.below(14)) {
     case 0:
       return flip(dice, text)
     case 1:
@@ -223,6 +256,9 @@ function change(dice: Dice, text: string): string {
       return end === -1 ? text : spliced(text, end, 2, dice.pick(['\n', '\r', '\r\r\n', '\n\r', '\r\n\r\n', '\r\n\n']))
     }
     case 10:
+    case 11:
+      return respell(dice, text)
+    case 12:
       return text.slice(0, dice.below(text.length + 1))
     default:
       return spliced(text, place(dice, text), 0, dice.binary(dice.between(1, 3)))
@@ -270,6 +306,14 @@ function reorder(dice: Dice, lines: string[]): void {
     default:
       lines.splice(one, 1)
   }
+}
+
+/** The framing line that is there says the same, or nearly, in another spelling. */
+function respell(dice: Dice, text: string): string {
+  const coded = dice.pick(LINES.filter((line) => /^transfer-encoding/i.test(line)))
+  return text.replace(/(\r\n)((?:Content-Length|Transfer-Encoding):[ \t]*)([^\r\n]*)\r\n/i, (_, end, name, value) =>
+    /^content/i.test(name) ? `${end}${name}${dice.pick(LENGTHS).replaceAll('N', value)}\r\n` : `${end}${coded}`,
+  )
 }
 
 function rechunk(dice: Dice, text: string): string {

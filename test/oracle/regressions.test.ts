@@ -35,6 +35,10 @@ t.test('requests that Node refuses, or reads otherwise', async (t) => {
     ['equal lengths are one', `POST / HTTP/1.1\r\n${HOST}Content-Length: 1\r\nContent-Length: 01\r\n\r\nx`],
     ['an unknown method behind an unknown method', `D /a HTTP/1.1\r\nHost: e\r\n\r\nE /b HTTP/1.1\r\n${HOST}\r\n`],
     [
+      'an unknown method with equal lengths',
+      `S / HTTP/1.1\r\n${HOST}content-length:1\r\nt:\r\ncontent-length:1\r\n\r\nx`,
+    ],
+    [
       'a request behind one that asked to upgrade and has a body',
       `PUT / HTTP/1.1\r\n${HOST}Connection: upgrade\r\nUpgrade: c\r\nContent-Length: 1\r\n\r\nxGET / HTTP/1.1\r\n${HOST}\r\n`,
     ],
