@@ -1,6 +1,7 @@
 /** What the oracles found once, kept as it was found: `node test/oracle/fuzz.ts` prints such inputs. */
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
+import { judge as judgeAnswers } from './answers.ts'
 import { judge as judgeMutated } from './differential.ts'
 import { judge as judgeValid } from './grammar.ts'
 import { Lane } from './lane.ts'
