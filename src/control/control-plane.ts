@@ -201,6 +201,7 @@ export class ControlPlane {
       this.#countAnnounced(app)
     }
     this.#dns.update(this.#registry.all(), config)
+    this.#changedApps.clear()
     this.#discovery.apply(sources)
     this.#options.metrics.retainApps(config.apps.map((app) => app.name))
     this.#publish()
@@ -234,13 +235,13 @@ export class ControlPlane {
   #settleSoon(): void {
     if (this.#settling) return
     this.#settling = true
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.#settling = false
       if (this.#phase === 'new') return
-      const changed = [...this.#changedApps]
+      const changed = new Set(this.#changedApps)
       this.#changedApps.clear()
-      if (changed.length > 0) this.#dns.update(this.#registry.all(), this.#config)
-      for (const app of this.#config.apps) if (changed.includes(app.name)) this.#countAnnounced(app)
+      if (changed.size > 0) this.#dns.update(this.#registry.all(), this.#config)
+      for (const app of this.#config.apps) if (changed.has(app.name)) this.#countAnnounced(app)
       if (this.#phase === 'started') this.#publish()
       // The zone has the change by now: what is asked after this wake-up finds it.
       for (const app of changed) this.#discovery.wake(app)
