@@ -29,6 +29,8 @@ t.test('what is still guarded when the pipe ends is ended; what was taken out is
 })
 
 t.test('a guardian that is killed is reported, and another one takes over what it guarded', async (t) => {
+  // That of the test before looks once a second whether it is done.
+  while (guardians().length > 0) await new Promise((resolve) => setTimeout(resolve, 50))
   const failed = Promise.withResolvers<Error>()
   const guardian = new Guardian(5000, failed.resolve)
   const dyno = sleeper()
