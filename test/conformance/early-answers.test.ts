@@ -33,7 +33,7 @@ rule(
 
 rule(
   'early-answer/dyno-hangs-up',
-  'Heroku issue nextstrain#564',
+  'nextstrain.org issue 564',
   'The answer reaches the client even when the dyno hangs up right behind it, in the middle of the upload',
   async (t) => {
     const stage = await Stage.open(quiet)

@@ -209,6 +209,8 @@ rule(
       '\xe2\x84\xaachunked',
       'chun\xe2\x84\xaaed',
       'chunked\r\n\x20',
+      'chunked ',
+      'chunked\t',
       '\r\n chunked',
       '\r\n\tchunked',
       'chunked\r\nTransfer-Encoding: chunked',
@@ -276,13 +278,13 @@ rule(
 rule(
   'framing/te-spellings',
   'RFC 9112 §7',
-  '`chunked` in any case, with white space around it, is chunked',
+  '`chunked` in any case, with white space before it, is chunked; behind it parsers differ, so there it is refused',
   async (t) => {
     const stage = await Stage.open()
     const lines = [
       'Transfer-Encoding: chunked',
       'transfer-ENCODING:CHUNKED',
-      'Transfer-Encoding:\t chUNked \t',
+      'Transfer-Encoding:\t chUNked',
       'Transfer-Encoding:chunked',
     ]
     for (const line of lines) {

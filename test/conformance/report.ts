@@ -137,7 +137,12 @@ if (values.help) {
   process.stdout.write(HELP)
 } else {
   const files = readdirSync(FOLDER)
-    .filter((file) => file.endsWith('.test.ts') && (values.topic === undefined || file === `${values.topic}.test.ts`))
+    .filter(
+      (file) =>
+        file.endsWith('.test.ts') &&
+        file !== 'page.test.ts' &&
+        (values.topic === undefined || file === `${values.topic}.test.ts`),
+    )
     .sort()
   if (files.length === 0) {
     process.stderr.write(`No such topic: ${values.topic}\n`)
