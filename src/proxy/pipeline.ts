@@ -178,8 +178,14 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   }
 
   #takeAnother(x: Exchange): void {
+    this.#foundClosed(x, this.#host.nowMs())
     this.#letGo(x)
     this.#claim(x)
+  }
+
+  /** The kept connection that it took was closed by the dyno at about this time. */
+  #foundClosed(x: Exchange, atMs: number): void {
+    x.dyno!.closedIdle(atMs - (x.backend as BackendConnection).idleSinceMs, atMs)
   }
 
   waitEnded(x: Exchange, code: GiveUpCode): void {
@@ -237,6 +243,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
    */
   #closedWithoutAnswer(x: Exchange): void {
     const backend = x.backend as BackendConnection
+    if (backend.reused) this.#foundClosed(x, x.servedAtMs)
     x.notRetried = this.#whyNotAgain(x, backend)
     if (x.notRetried !== '') return this.#refuse(x, x.requestEnded && !backend.answerBegun ? 'H13' : 'H18')
     x.freshOnly = true
