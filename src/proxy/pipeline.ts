@@ -163,16 +163,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     this.#taking = this.#taken
     this.#taken = exchanges
     for (const x of exchanges) {
-      if (x.phase !== Phase.taking) continue
-      const backend = x.backend as BackendConnection
-      try {
-        // One that broke is closed only after this.
-        if (backend.socket.writable) this.#forward.send(x, backend)
-        else this.#takeAnother(x)
-      } catch (error) {
-        this.#host.fault(error)
-        x.client.reset()
-      }
+      if (x.phase === Phase.taking) (x.backend as BackendConnection).checked()
     }
     exchanges.length = 0
   }
@@ -193,8 +184,10 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   }
 
   connected(x: Exchange): void {
-    x.connectMs = this.#host.nowMs() - x.connectBeganAtMs
-    x.pool!.connected(x.dyno!)
+    if (x.phase === Phase.connecting) {
+      x.connectMs = this.#host.nowMs() - x.connectBeganAtMs
+      x.pool!.connected(x.dyno!)
+    }
     this.#forward.send(x, x.backend as BackendConnection)
   }
 
