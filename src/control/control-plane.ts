@@ -3,10 +3,6 @@ import type { SnapshotData } from '../model/snapshot.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { RouterMetrics } from '../telemetry/router-metrics.ts'
 import { AdminServer } from './admin/admin-server.ts'
-import type { DynoRow } from './admin/dyno-rows.ts'
-import { announcedRow, byName, discoveredRow } from './admin/dyno-rows.ts'
-import type { Topology } from './admin/topology.ts'
-import { topology } from './admin/topology.ts'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import type { DiscoverySource } from './discovery.ts'
@@ -20,6 +16,7 @@ import { RoutingState } from './routing-state.ts'
 import { ProcessRuntime } from './runtimes/process.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import { lookupByDns } from './service-lookup.ts'
+import { SpaceView } from './space-view.ts'
 
 /** What the control plane needs of the data plane, which may be in other processes. */
 export interface DataPlanePort {
@@ -62,6 +59,7 @@ export class ControlPlane {
   readonly #listed: ListedDynos
   readonly #discovery: Discovery
   readonly #drains: Drains
+  readonly #view: SpaceView
   #config: Config
   #admin: AdminServer | null = null
   #applied: SnapshotData | null = null
@@ -107,11 +105,15 @@ export class ControlPlane {
         this.#settleSoon()
       },
     })
+    this.#view = new SpaceView(this.#registry, this.#state, {
+      config: () => this.#config,
+      inFlight: (id) => dataPlane.inFlight(id),
+    })
     this.#registry.subscribe(({ apps }) => {
       for (const app of apps) this.#changedApps.add(app)
       this.#settleSoon()
     })
-    metrics.setDynoSource(() => this.dynos())
+    metrics.setDynoSource(() => this.#view.dynos())
     metrics.setDiscoverySource(() => this.#discoveryGauges())
   }
 
@@ -127,8 +129,16 @@ export class ControlPlane {
    * @throws Error with one line for the operator; then nothing is held, and nothing runs.
    */
   async start(): Promise<void> {
+    const view = this.#view
     try {
-      this.#admin = await AdminServer.create(this.#adminSource(), this.#options.version)
+      const { exposition, version } = this.#options
+      const admin = {
+        notReady: () => this.#notReady(),
+        dynos: () => view.dynos(),
+        topology: () => view.topology(),
+        exposition,
+      }
+      this.#admin = await AdminServer.create(admin, version)
       await this.#admin.listen(this.#config.admin)
       await this.#dns.start()
       this.#phase = 'started'
@@ -174,17 +184,6 @@ export class ControlPlane {
     this.#phase = 'stopping'
     this.#drains.stop()
     this.#local.kill()
-  }
-
-  /** Every dyno: those that were announced here, and those that only another DNS server knows. */
-  dynos(): DynoRow[] {
-    const inFlight = (id: string) => this.#options.dataPlane.inFlight(id)
-    const rows = this.#registry.all().map((dyno) => announcedRow(dyno, inFlight))
-    for (const app of this.#config.apps) {
-      if (webSource(app)?.kind !== 'dns') continue
-      for (const dyno of this.#state.dynosOf(app.name)) rows.push(discoveredRow(app.name, dyno, inFlight))
-    }
-    return rows.sort(byName)
   }
 
   #use(config: Config): void {
@@ -257,15 +256,6 @@ export class ControlPlane {
     if (this.#state.draining().length > 0) this.#drains.watch()
   }
 
-  #adminSource() {
-    return {
-      notReady: () => this.#notReady(),
-      dynos: () => this.dynos(),
-      topology: () => this.#topology(),
-      exposition: () => this.#options.exposition(),
-    }
-  }
-
   #notReady(): string[] {
     if (this.#phase === 'stopping') return ['the router is stopping']
     const reasons: string[] = []
@@ -274,20 +264,6 @@ export class ControlPlane {
       if (!tried) reasons.push(`nothing is known yet of the dynos of ${app}`)
     }
     return reasons
-  }
-
-  #topology(): Topology {
-    const { space, dns, apps } = this.#config
-    const sources = apps.map((app) => ({
-      name: app.name,
-      domains: app.domains,
-      processTypes: app.formation.map(({ processType }) => processType),
-      dynos: this.#registry
-        .ofApp(app.name)
-        .filter(({ state }) => state === 'starting' || state === 'up')
-        .map((dyno) => ({ ...dyno, id: dynoId(dyno) })),
-    }))
-    return topology(space.name, dns.zone, sources)
   }
 
   #discoveryGauges() {
