@@ -3,7 +3,7 @@ import { rule } from './rule.ts'
 import { get, HOST, post, Stage } from './stage.ts'
 
 /** A client that is gone has only closed its side, for all that the router can see at first: it waits a second. */
-const quiet = { answer: () => undefined, time: 'stopped' } as const
+const quiet = { answer: () => undefined } as const
 const GONE = / sock=client at=warning code=H27 desc="Client Request Interrupted" .* status=499 /
 
 rule(

@@ -150,7 +150,6 @@ rule(
   async (t) => {
     const body = 'e'.repeat(100_000)
     const stage = await Stage.open({
-      time: 'stopped',
       answer: () => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     })
     /** Answers until the buffers of the kernel and a part of the router's are full, `most` at most. */

@@ -10,6 +10,7 @@ export interface StageParts {
   readonly app?: Omit<AppParts, 'dynos'>
   readonly space?: Omit<SpaceParts, 'apps'>
   readonly listener?: Partial<ListenerOptions>
+  /** Stands still unless said otherwise: nothing here may depend on how long the test takes. */
   readonly time?: TestTime
 }
 
@@ -32,7 +33,7 @@ export class Stage {
     const dyno = await RecordingDyno.start(parts.answer)
     const apps = [app({ ...parts.app, dynos: [dyno.port] })]
     const stage = new Stage(
-      await TestDataPlane.start(space({ ...parts.space, apps }), parts.listener, parts.time),
+      await TestDataPlane.start(space({ ...parts.space, apps }), parts.listener, parts.time ?? 'stopped'),
       dyno,
     )
     Stage.#opened.push(stage)
