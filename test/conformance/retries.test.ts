@@ -40,6 +40,7 @@ rule(
     const stage = await staleStage()
     for (const request of [
       bodyless('GET'),
+      bodyless('HEAD'),
       bodyless('OPTIONS'),
       bodyless('TRACE'),
       bodyless('PUT'),
