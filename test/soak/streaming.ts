@@ -77,10 +77,11 @@ const router = await RouterProcess.start(
 let failed = false
 try {
   for (const direction of ['warm-up', 'download', 'upload'] as const) {
-    const before = router.residentBytes()
+    const before = await router.residentBytes()
     let peak = before
-    const watch = setInterval(() => {
-      peak = Math.max(peak, router.residentBytes())
+    const watch = setInterval(async () => {
+      const nowBytes = await router.residentBytes()
+      peak = Math.max(peak, nowBytes)
     }, 50)
     const began = performance.now()
     const client = connect(router.port, '127.0.0.1')
