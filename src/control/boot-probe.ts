@@ -4,7 +4,8 @@ import { pause } from './clock.ts'
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
-const CONNECT_TIMEOUT_MS = 1000
+/** For the connect, and for the goodbye after it. */
+const CONNECTION_TIMEOUT_MS = 1000
 
 /**
  * Connects until somebody accepts: true; false when `timeoutMs` went by or the signal said that it no longer matters.
@@ -32,14 +33,23 @@ export async function acceptsConnections(
 
 function connects(target: { address: string; port: number }, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: target.address, port: target.port, signal })
-    const end = (accepted: boolean) => {
-      socket.destroy()
-      resolve(accepted)
-    }
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => end(false))
-    socket.once('connect', () => end(true))
-    // Stays for good: a socket may fail once more after it was given up.
-    socket.on('error', () => end(false))
+    const socket = connect({ host: target.address, port: target.port })
+    const giveUp = () => socket.destroy()
+    signal.addEventListener('abort', giveUp)
+    const timer = setTimeout(giveUp, CONNECTION_TIMEOUT_MS)
+    socket.once('connect', () => {
+      signal.removeEventListener('abort', giveUp)
+      resolve(true)
+      // Goodbye by FIN, after whatever the program has to say: a reset would be an error to it, and not every program
+      // survives one.
+      socket.resume()
+      socket.end()
+    })
+    socket.on('error', () => resolve(false))
+    socket.on('close', () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', giveUp)
+      resolve(false)
+    })
   })
 }

@@ -68,7 +68,7 @@ class WorkerProcess {
     this.#metrics.setWorkerSource(String(slot), () => {
       const { user, system } = process.cpuUsage()
       return {
-        residentBytes: process.memoryUsage.rss(),
+        residentBytes: residentBytes(),
         cpuSeconds: (user + system) / 1e6,
         // The histogram counts the timer's own period too.
         eventLoopDelaySeconds: Math.max(0, this.#delay.max / 1e9 - DELAY_RESOLUTION_MS / 1000),
@@ -131,6 +131,15 @@ class WorkerProcess {
     }
     if (counted) this.#delay.reset()
     tell({ kind: 'report', report }, sent)
+  }
+}
+
+/** NaN when it cannot be known: to look takes a descriptor, and there may be none left. */
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return Number.NaN
   }
 }
 

@@ -24,6 +24,8 @@ export interface BackendHost {
 export type BackendFailure =
   /** No connection: refused, unreachable, reset. */
   | 'refused'
+  /** No connection either, for want of descriptors or memory in this process: no dyno's fault. */
+  | 'starved'
   | 'connect-timeout'
   /** The connection ended before the answer was whole. */
   | 'closed'
@@ -42,14 +44,18 @@ export interface AnswerHandler {
   /** What came is no answer; `refusal` is the parser's (negative) result. */
   malformedAnswer(x: Exchange, refusal: number): void
   backendFailed(x: Exchange, failure: BackendFailure): void
+  /** A bug showed while it was served. */
+  failed(x: Exchange): void
   tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void
 }
 
-const State = { connecting: 0, idle: 1, head: 2, body: 3, answered: 4, tunnel: 5, closed: 6 } as const
+const State = { connecting: 0, idle: 1, taken: 2, head: 3, body: 4, answered: 5, tunnel: 6, closed: 7 } as const
 type State = (typeof State)[keyof typeof State]
 
 /** More than this waiting for a dyno, and its client is not read. */
 const TO_DYNO_BYTES = 65_536
+
+const OUT_OF_RESOURCES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -68,6 +74,8 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   persistent = false
   /** `Keep-Alive: timeout=` of the dyno in ms; -1: it did not say. */
   keepAliveTimeoutMs = -1
+  /** The request is through, and no byte of an answer has come since. */
+  awaitsFirstByte = false
   /** Place in time of its idleness: kept by the pool. */
   idleSinceMs = 0
   readonly #host: BackendHost
@@ -76,9 +84,11 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   readonly #ahead = new KeptBytes()
   #state: State = State.connecting
   #waitMs = 0
-  #unsentSeen = 0
+  #takenSeen = 0
   /** Bytes came that belong to no answer. */
   #dirty = false
+  /** This process has no descriptor or memory left for it. */
+  #starved = false
 
   constructor(host: BackendHost, handler: AnswerHandler, dyno: DynoState, exchange: Exchange, connectMs: number) {
     const reads = new ReadBuffer()
@@ -100,10 +110,13 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.exchange = exchange
     this.#timer = new TimerEntry(this)
     this.#waitFor(connectMs)
-    this.socket.on('connect', () => this.#onConnect())
-    this.socket.on('end', () => this.#onEnd())
-    this.socket.on('error', () => {}) // 'close' follows and is the one place that acts
-    this.socket.on('close', () => this.#onClose())
+    this.socket.on('connect', () => this.run(this.#onConnect))
+    this.socket.on('end', () => this.run(this.#onEnd))
+    // 'close' follows and is the one place that acts.
+    this.socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#starved = OUT_OF_RESOURCES.has(error.code ?? '')
+    })
+    this.socket.on('close', () => this.run(this.#onClose))
   }
 
   /** Its dyno answered in full, the framing left no doubt, and nothing came after. */
@@ -117,17 +130,32 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     )
   }
 
+  /** Out of the pool, for this exchange. What comes or ends before it is served belongs to no answer. */
+  take(exchange: Exchange): void {
+    this.exchange = exchange
+    this.#state = State.taken
+    this.#waitFor(0)
+  }
+
+  /** A part of the head of the answer came. */
+  get answerBegun(): boolean {
+    return this.head !== wholeHead
+  }
+
   /** Begins to carry an exchange; the caller writes its head. */
   serve(exchange: Exchange, idleMs: number): void {
     this.exchange = exchange
     this.#state = State.head
-    this.#unsentSeen = 0
+    this.awaitsFirstByte = false
+    this.#takenSeen = this.takenBytes
     this.#waitFor(idleMs)
   }
 
   /** The request is through: the dyno has this long for the first byte of its answer. */
   awaitAnswer(firstByteMs: number): void {
-    if (this.#state === State.head) this.#waitFor(firstByteMs)
+    if (this.#state !== State.head || this.answerBegun) return
+    this.awaitsFirstByte = true
+    this.#waitFor(firstByteMs)
   }
 
   /** Into the pool, for so long. */
@@ -183,11 +211,24 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
       }
       this.reads.filled(count, this.#state === State.body || this.#state === State.tunnel)
     } catch (error) {
-      this.#forgetHead()
-      this.#host.fault(error)
-      this.socket.destroy()
+      this.failed(error)
     }
     return !this.paused
+  }
+
+  protected failed(error: unknown): void {
+    this.#host.fault(error)
+    this.#forgetHead()
+    const x = this.exchange
+    if (this.#state === State.idle) this.#host.idleClosed(this, false)
+    this.abort()
+    if (x === null) return
+    try {
+      this.#handler.failed(x)
+    } catch (another) {
+      this.#host.fault(another)
+      x.client.reset()
+    }
   }
 
   /** Takes what can be used now and returns the position after it. */
@@ -200,7 +241,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
         case State.head: {
           const result = parseResponseHead(bytes, at, end, this.head, this.#host.headLimits, x.method)
           if (result === 0) {
-            this.#headIncomplete(bytes, at, end, x.method)
+            this.#headIncomplete(bytes, at, end, x)
             return at
           }
           if (result < 0) {
@@ -234,17 +275,24 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
 
   #unsolicited(): void {
     this.#dirty = true
+    if (this.#state === State.taken) this.#handler.backendFailed(this.exchange!, 'closed')
     if (this.#state !== State.idle) return
     this.#host.idleClosed(this, true)
     this.abort()
   }
 
-  #headIncomplete(bytes: Buffer, start: number, end: number, method: string): void {
+  #headIncomplete(bytes: Buffer, start: number, end: number, x: Exchange): void {
     if (this.head !== wholeHead) return
+    this.#firstByteCame(x)
     // The parser remembers where it stopped, so not in the object that the next connection uses.
     wholeHead.reset()
     this.head = new ResponseHead()
-    parseResponseHead(bytes, start, end, this.head, this.#host.headLimits, method)
+    parseResponseHead(bytes, start, end, this.head, this.#host.headLimits, x.method)
+  }
+
+  #firstByteCame(x: Exchange): void {
+    this.awaitsFirstByte = false
+    this.#waitFor(x.app!.entry.timeouts.idleMs)
   }
 
   /** Returns the position after what came of the payload. */
@@ -252,6 +300,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     const { head, body } = this
     let at = start
     if (head.status < 200 && head.status !== 101) {
+      this.#firstByteCame(x)
       this.#handler.informational(x, this)
       this.#forgetHead()
       return at
@@ -306,14 +355,18 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   }
 
   timedOut(): void {
+    this.run(this.#timedOut)
+  }
+
+  #timedOut(): void {
     const x = this.exchange
     if (x === null) {
       if (this.#state === State.idle) this.#host.idleClosed(this, false)
       this.abort()
     } else if (this.#state === State.connecting) {
       this.#handler.backendFailed(x, 'connect-timeout')
-    } else if (!x.requestEnded && this.unsentBytes !== this.#unsentSeen) {
-      this.#unsentSeen = this.unsentBytes
+    } else if (!x.requestEnded && this.takenBytes !== this.#takenSeen) {
+      this.#takenSeen = this.takenBytes
       this.#touch()
     } else if (!x.requestEnded && !this.congested && this.#state === State.head) {
       this.#touch() // the request is not through: it is the client that is slow, and its own timer runs
@@ -353,6 +406,6 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.#state = State.closed
     this.#ahead.clear()
     if (x === null) return
-    this.#handler.backendFailed(x, state === connecting ? 'refused' : 'closed')
+    this.#handler.backendFailed(x, state !== connecting ? 'closed' : this.#starved ? 'starved' : 'refused')
   }
 }

@@ -49,6 +49,8 @@ export interface RequestHandler extends WaitOutcomes {
   /** `x.client.body` found payload in `bytes`, or the end. */
   requestPayload(x: Exchange, bytes: Buffer): void
   malformedBody(x: Exchange, refusal: number): void
+  /** A bug showed while it was served. */
+  failed(x: Exchange): void
   /** The client closed its connection, or it broke. */
   clientGone(x: Exchange): void
   /** It sends nothing of its body, or takes nothing of its answer. */
@@ -83,7 +85,7 @@ type Wait = (typeof Wait)[keyof typeof Wait]
 const READ_AHEAD_BYTES = 65_536
 /** After the last answer input is read and dropped this long, so that a reset cannot overtake the answer (RFC 9112 §9.6). */
 const LINGER_MS = 2_000
-/** A client that closed its side after a whole request gets this long for the answer; then it counts as gone. */
+/** A client that closed its side after a whole request counts as gone when it has taken nothing of an answer for so long. */
 const GOODBYE_MS = 800
 /** The parser skips two empty lines. */
 const MOST_BLANK_BYTES = 4
@@ -105,6 +107,8 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   requests = 0
   /** Under which it counts for `limits.connectionsPerAddress`; '' when it does not. */
   countedAddress = ''
+  /** There were too many already. */
+  turnedAway = false
   readonly #host: ClientHost
   readonly #handler: RequestHandler
   readonly #timer: TimerEntry
@@ -112,7 +116,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   #state: State
   #wait: Wait = Wait.nothing
   #waitMs = 0
-  #unsentSeen = 0
+  #takenSeen = 0
   #sideClosed = false
   /** When it began to wait for a request. */
   #restsSinceMs: number
@@ -139,9 +143,9 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.#state = needsProxyHeader ? State.proxyHeader : State.head
     if (needsProxyHeader) this.#waitFor(Wait.proxyHeader, host.timeouts.proxyHeaderMs)
     else this.#waitFor(Wait.firstByte, host.timeouts.requestFirstByteMs)
-    socket.on('end', () => this.#onEnd())
+    socket.on('end', () => this.run(this.#onEnd))
     socket.on('error', () => {}) // 'close' follows and is the one place that acts
-    socket.on('close', () => this.#onClose())
+    socket.on('close', () => this.run(this.#onClose))
   }
 
   get open(): boolean {
@@ -187,10 +191,20 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
       }
       this.reads.filled(count, this.#state === State.tunnel || (this.#state === State.exchange && !this.body.ended))
     } catch (error) {
-      this.#consuming = false
-      this.#forgetHead()
-      this.#host.fault(error)
-      this.socket.destroy()
+      this.failed(error)
+    }
+  }
+
+  protected failed(error: unknown): void {
+    this.#host.fault(error)
+    this.#consuming = false
+    this.#forgetHead()
+    try {
+      if (this.#state === State.exchange || this.#state === State.tunnel) this.#handler.failed(this.exchange)
+      this.sayGoodbye()
+    } catch (another) {
+      this.#host.fault(another)
+      this.reset()
     }
   }
 
@@ -320,7 +334,6 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
           this.#handler.malformedBody(exchange, at)
           return end
         }
-        exchange.arriving = bytes
         exchange.requestBytes = body.payloadBytes
         if (body.ended) {
           exchange.requestEnded = true
@@ -329,11 +342,8 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
       }
     }
     this.#handler.begin(exchange)
-    // Nobody took it yet: it waits with the request.
-    if (exchange.arriving !== null) {
-      if (exchange.phase === Phase.queued || exchange.phase === Phase.connecting) exchange.hold(bytes)
-      exchange.arriving = null
-    }
+    // Nothing was sent yet, but the router may have answered by itself.
+    if (exchange.phase !== Phase.idle && exchange.requestBytes > 0) exchange.hold(bytes)
     this.#forgetHead()
     return at
   }
@@ -389,7 +399,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     } else {
       // A slow reader is not to lose the end of its answer.
       this.socket.end(() => this.#waitFor(Wait.linger, LINGER_MS))
-      this.#watchUnsent(Wait.lastWrites, this.#host.timeouts.requestBodyMs)
+      this.#watchTaking(Wait.lastWrites, this.#host.timeouts.requestBodyMs)
     }
   }
 
@@ -406,11 +416,11 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   }
 
   watchWrites(idleMs: number): void {
-    this.#watchUnsent(Wait.writes, idleMs)
+    this.#watchTaking(Wait.writes, idleMs)
   }
 
-  #watchUnsent(wait: Wait, idleMs: number): void {
-    this.#unsentSeen = this.unsentBytes
+  #watchTaking(wait: Wait, idleMs: number): void {
+    this.#takenSeen = this.takenBytes
     this.#waitFor(wait, idleMs)
   }
 
@@ -429,7 +439,9 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   protected override onDrain(): void {
     super.onDrain()
     if (this.#wait === Wait.writes) {
-      this.#waitFor(this.body.ended ? Wait.nothing : Wait.body, this.#host.timeouts.requestBodyMs)
+      if (!this.body.ended) this.#waitFor(Wait.body, this.#host.timeouts.requestBodyMs)
+      else if (this.#sideClosed) this.#watchTaking(Wait.goodbye, GOODBYE_MS)
+      else this.#waitFor(Wait.nothing, 0)
       this.#handler.answerTaken(this.exchange)
     }
   }
@@ -439,7 +451,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   #waitFor(wait: Wait, ms: number): void {
     this.#wait = wait
     this.#waitMs = ms
-    if (wait === Wait.nothing) this.#host.wheel.disarm(this.#timer)
+    if (wait === Wait.nothing || (wait === Wait.body && this.paused)) this.#host.wheel.disarm(this.#timer)
     else this.#host.wheel.arm(this.#timer, ms)
   }
 
@@ -448,6 +460,10 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   }
 
   timedOut(): void {
+    this.run(this.#timedOut)
+  }
+
+  #timedOut(): void {
     const { exchange } = this
     switch (this.#wait) {
       case Wait.head:
@@ -460,18 +476,20 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
         this.#handler.clientIdle(exchange)
         break
       case Wait.writes:
-        if (this.unsentBytes !== this.#unsentSeen) this.watchWrites(this.#waitMs)
+        if (this.takenBytes !== this.#takenSeen) this.watchWrites(this.#waitMs)
         else this.#handler.clientIdle(exchange)
         break
       case Wait.lastWrites:
-        if (this.unsentBytes !== this.#unsentSeen) this.#watchUnsent(Wait.lastWrites, this.#waitMs)
+        if (this.takenBytes !== this.#takenSeen) this.#watchTaking(Wait.lastWrites, this.#waitMs)
         else this.reset()
         break
       case Wait.goodbye:
-        this.#handler.clientGone(exchange)
+        if (this.takenBytes !== this.#takenSeen) this.#watchTaking(Wait.goodbye, GOODBYE_MS)
+        else this.#handler.clientGone(exchange)
         break
       case Wait.tunnel:
-        this.#handler.tunnelIdle(exchange)
+        if (this.#tunnelMoves()) this.#touch()
+        else this.#handler.tunnelIdle(exchange)
         break
       case Wait.firstByte:
       case Wait.keepAlive:
@@ -482,13 +500,23 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     }
   }
 
+  /** Nothing came from either side; but one of them may be slow to take what came before. */
+  #tunnelMoves(): boolean {
+    const backend = this.exchange.backend!
+    if (this.unsentBytes + backend.unsentBytes === 0) return false
+    const before = this.#takenSeen
+    this.#takenSeen = this.takenBytes + backend.takenBytes
+    return this.#takenSeen !== before
+  }
+
   /** The client closed its side; it may still read. */
   #onEnd(): void {
     this.#sideClosed = true
     switch (this.#state) {
       case State.exchange:
         if (!this.body.ended) this.#handler.clientGone(this.exchange)
-        else this.#waitFor(Wait.goodbye, GOODBYE_MS)
+        // One that still has to take what is written shows by that whether it is there.
+        else if (this.#wait !== Wait.writes) this.#watchTaking(Wait.goodbye, GOODBYE_MS)
         break
       case State.tunnel:
         this.#handler.tunnelHalfClosed(this.exchange, 'client')

@@ -34,6 +34,9 @@ export interface DataPlaneOptions {
   readonly onDrained?: () => void
 }
 
+/** More clients than this that were turned away and take their answer are not waited for: they are reset. */
+const MOST_LEAVING = 1000
+
 /** Everything of one worker: the current snapshot, the connections of both sides, and the one story between them. */
 export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
   readonly clock: Clock
@@ -50,6 +53,8 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
   readonly #listeners = new Map<string, Listener>()
   readonly #clients = new Set<ClientConnection>()
   readonly #clientsByAddress = new Map<string, number>()
+  /** Clients that were turned away and have not closed yet. */
+  #leaving = 0
   readonly #record = new AccessRecord()
   #drain: Drain | null = null
 
@@ -158,7 +163,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     const ended = new Map<string, number>()
     for (const x of this.tunnels) {
       const { name } = x.app!
-      if (!this.#mayGoOn(x, planned)) ended.set(name, (ended.get(name) ?? 0) + 1)
+      if (objectionTo(x, planned) !== null) ended.set(name, (ended.get(name) ?? 0) + 1)
       // A client remembers by which rules it was judged last.
       x.client.facts.judgeAgain(this.snapshot.access)
     }
@@ -176,7 +181,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     const host = {
       clients: this.#clients,
       tunnels: this.tunnels,
-      cutTunnel: (x: Exchange) => this.#pipeline.cutTunnel(x, ''),
+      endTunnel: (x: Exchange) => this.#pipeline.endTunnel(x),
       forceClose: (client: ClientConnection) => {
         this.#pipeline.forceClose(client.exchange)
         client.socket.destroy()
@@ -217,19 +222,20 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     const client = new ClientConnection(this, this.#pipeline, entrance, socket, reads, facts, needsProxyHeader)
     this.metrics.connectionOpened(entrance.index)
     this.#clients.add(client)
-    if (!needsProxyHeader) this.#countAddress(client)
+    if (!needsProxyHeader) this.#letIn(client)
     return client
   }
 
   clientNamed(client: ClientConnection): boolean {
     if (!this.#admitted(client.facts)) return false
-    this.#countAddress(client)
+    this.#letIn(client)
     return true
   }
 
   connectionClosed(client: ClientConnection): void {
     this.#clients.delete(client)
     this.metrics.connectionClosed(client.entrance.index)
+    if (client.turnedAway) this.#leaving--
     if (client.countedAddress !== '') {
       const left = (this.#clientsByAddress.get(client.countedAddress) ?? 1) - 1
       if (left === 0) this.#clientsByAddress.delete(client.countedAddress)
@@ -248,19 +254,24 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     return false
   }
 
-  /** H22 when there are too many already, of all or of this client. */
-  #countAddress(client: ClientConnection): void {
+  /**
+   * H22 when there are too many already, of all or of this client. Those that are turned away do not count while they leave: else a client that comes again
+   * and again would keep everyone out. A trusted proxy comes for many clients, so it is no one address.
+   */
+  #letIn(client: ClientConnection): void {
     const { connections, connectionsPerAddress } = this.snapshot.data.limits
-    if (connectionsPerAddress > 0) {
-      client.countedAddress = client.facts.peerText
-      const count = (this.#clientsByAddress.get(client.countedAddress) ?? 0) + 1
-      this.#clientsByAddress.set(client.countedAddress, count)
-      if (count > connectionsPerAddress) return this.#turnAway(client)
-    }
-    if (connections > 0 && this.#clients.size > connections) this.#turnAway(client)
+    if (connections > 0 && this.#clients.size - this.#leaving > connections) return this.#turnAway(client)
+    if (connectionsPerAddress === 0 || client.facts.proxied) return
+    const address = client.facts.peerText
+    const count = (this.#clientsByAddress.get(address) ?? 0) + 1
+    if (count > connectionsPerAddress) return this.#turnAway(client)
+    this.#clientsByAddress.set(address, count)
+    client.countedAddress = address
   }
 
   #turnAway(client: ClientConnection): void {
+    this.#leaving++
+    client.turnedAway = true
     const answer = errorAnswer({
       code: 'H22',
       status: 503,
@@ -271,31 +282,26 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
       connection: 'close',
       requestIdToClient: false,
     })
-    client.writeText(answer.text)
-    client.sayGoodbye()
+    const answered = this.#leaving <= MOST_LEAVING
+    if (answered) {
+      client.writeText(answer.text)
+      client.sayGoodbye()
+    } else {
+      client.reset()
+    }
     const record = this.#newRecord('H22')
     record.forwardedFor = client.facts.peerText
-    record.status = 503
-    record.bytes = answer.bodyBytes
+    record.status = answered ? 503 : 0
+    record.bytes = answered ? answer.bodyBytes : 0
     this.#write(record)
-    this.metrics.noApp.finished(503, 'H22', 0, -1, 0, answer.bodyBytes)
+    this.metrics.noApp.finished(record.status, 'H22', 0, -1, 0, record.bytes)
   }
 
   #judgeTunnels(): void {
     for (const x of [...this.tunnels]) {
-      if (!this.#mayGoOn(x, this.snapshot)) this.#pipeline.cutTunnel(x, 'P01')
+      const objection = objectionTo(x, this.snapshot)
+      if (objection !== null) this.#pipeline.tunnelWithdrawn(x, objection.reason, objection.label)
     }
-  }
-
-  #mayGoOn(x: Exchange, { access, appsByName }: CompiledSnapshot): boolean {
-    const { facts } = x.client
-    const app = appsByName.get(x.app!.name)
-    return (
-      facts.judgeAgain(access) === 'admitted' &&
-      app !== undefined &&
-      (facts.inside || !app.entry.internalRouting) &&
-      facts.judgeApp(app) === 'admitted'
-    )
   }
 
   // --- Backends ------------------------------------------------------------------------------------------------------
@@ -396,6 +402,20 @@ function headLimits(data: SnapshotData): HeadLimits {
     chunkExtensionBytes: limits.chunkExtensionBytes,
     trailerBytes: limits.trailerBytes,
   }
+}
+
+/** Why a tunnel may not go on by this snapshot; null: it may. `reason` null: there is no such app for its client. */
+function objectionTo(
+  x: Exchange,
+  { access, appsByName }: CompiledSnapshot,
+): { readonly reason: BlockReason | null; readonly label: string } | null {
+  const { facts } = x.client
+  const app = appsByName.get(x.app!.name)
+  const verdict = facts.judgeAgain(access)
+  if (verdict !== 'admitted') return { reason: verdict, label: facts.label }
+  if (app === undefined || (app.entry.internalRouting && !facts.inside)) return { reason: null, label: '' }
+  const appVerdict = facts.judgeApp(app)
+  return appVerdict === 'admitted' ? null : { reason: appVerdict, label: facts.appLabel }
 }
 
 /** Whether a listener can stay bound. Port 0 asks for any: the one that it has will do. */

@@ -15,7 +15,7 @@ export interface DrainLimits {
 export interface DrainHost {
   readonly clients: ReadonlySet<ClientConnection>
   readonly tunnels: ReadonlySet<Exchange>
-  cutTunnel(x: Exchange): void
+  endTunnel(x: Exchange): void
   forceClose(client: ClientConnection): void
 }
 
@@ -80,6 +80,6 @@ export class Drain {
     if (this.#tunnelsAtEnd === -1) this.#tunnelsAtEnd = tunnels.size
     const share = Math.max(0, 1 - elapsedMs / (0.9 * this.#limits.requestsMs))
     const allowed = Math.floor(this.#tunnelsAtEnd * share)
-    for (const x of [...tunnels].slice(0, Math.max(0, tunnels.size - allowed))) this.#host.cutTunnel(x)
+    for (const x of [...tunnels].slice(0, Math.max(0, tunnels.size - allowed))) this.#host.endTunnel(x)
   }
 }

@@ -1,4 +1,5 @@
 import type { App, CompiledSnapshot } from '../model/compiled-snapshot.ts'
+import type { RetryReason } from '../telemetry/metric-table.ts'
 import type { BodyFraming } from '../wire/body-framing.ts'
 import type { RequestHead } from '../wire/request-head.ts'
 import type { ClientFacts } from './access.ts'
@@ -16,13 +17,15 @@ export const Phase = {
   /** In the queue of its app, until a dyno has room or is up. */
   queued: 1,
   connecting: 2,
+  /** A kept connection was taken for it, and is looked at once more before anything is written. */
+  taking: 3,
   /** The head is on its way to the dyno; nothing of an answer came yet. */
-  sent: 3,
+  sent: 4,
   /** The head of the answer is on its way to the client. */
-  answering: 4,
-  tunnel: 5,
+  answering: 5,
+  tunnel: 6,
   /** The answer is complete; the client still has to take the rest of it. */
-  flushing: 6,
+  flushing: 7,
 } as const
 export type Phase = (typeof Phase)[keyof typeof Phase]
 
@@ -104,8 +107,6 @@ export class Exchange implements Waiter {
   requestEnded = false
   requestBytes = 0
   readonly held = new KeptBytes()
-  /** What came of the body in one read with the head, while the exchange begins: not held if it can leave at once. */
-  arriving: Buffer | null = null
 
   // The attempts.
   dyno: DynoState | null = null
@@ -119,6 +120,8 @@ export class Exchange implements Waiter {
   attemptsBeganAtMs = -1
   connectBeganAtMs = -1
   connectMs = -1
+  /** What ended the last attempt, until there is a next one; '' nothing did. */
+  retryReason: RetryReason | '' = ''
   retries = 0
   notRetried = ''
   /** When the dyno's connection was there to take the request. */
@@ -181,13 +184,12 @@ export class Exchange implements Waiter {
     this.app = null
     this.pool = null
     this.hashKey = ''
-    this.forwardedFor = ''
+    this.forwardedFor = this.client.facts.peerText
     this.requestText = ''
     this.requestChunked = head.chunked
     this.requestEnded = false
     this.requestBytes = 0
     this.held.clear()
-    this.arriving = null
     const hasBody = head.chunked || head.contentLength > 0
     this.repeatable =
       SAFE_METHODS.has(head.method) ||
@@ -201,6 +203,7 @@ export class Exchange implements Waiter {
     this.attemptsBeganAtMs = -1
     this.connectBeganAtMs = -1
     this.connectMs = -1
+    this.retryReason = ''
     this.retries = 0
     this.notRetried = ''
     this.servedAtMs = -1

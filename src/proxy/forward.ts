@@ -15,6 +15,7 @@ export interface ForwardOutcome {
   /** What the dyno sent is no answer, or one that must not be passed on. */
   badAnswer(x: Exchange, code: 'H17' | 'H25', detail: string): void
   backendFailed(x: Exchange, failure: BackendFailure): void
+  failed(x: Exchange): void
   tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void
 }
 
@@ -48,15 +49,8 @@ export class Forward implements AnswerHandler {
     backend.feeder = client
     client.feeder = backend
     backend.serve(x, timeouts.idleMs)
-    if (x.arriving !== null) {
-      // Kept only for a second try.
-      if (x.repeatable && x.requestEnded) x.hold(x.arriving)
-      backend.writePayload(x.requestText, x.arriving, client.body, x.requestChunked)
-      x.arriving = null
-    } else {
-      const payload = held.length === 0 ? null : held.bytes.subarray(held.start, held.end)
-      backend.writeHeld(x.requestText, payload, x.requestChunked, x.requestEnded, client.body.trailers)
-    }
+    const payload = held.length === 0 ? null : held.bytes.subarray(held.start, held.end)
+    backend.writeHeld(x.requestText, payload, x.requestChunked, x.requestEnded, client.body.trailers)
     if (x.requestEnded) {
       x.sentAtMs = x.servedAtMs
       backend.awaitAnswer(timeouts.firstByteMs)
@@ -155,6 +149,10 @@ export class Forward implements AnswerHandler {
 
   backendFailed(x: Exchange, failure: BackendFailure): void {
     this.#outcome.backendFailed(x, failure)
+  }
+
+  failed(x: Exchange): void {
+    this.#outcome.failed(x)
   }
 
   tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void {

@@ -132,8 +132,14 @@ export class Listener implements Entrance {
         },
       },
     } as unknown as ConstructorParameters<typeof Socket>[0])
+    const { remoteAddress } = socket
+    if (remoteAddress === undefined) {
+      // It broke before it was accepted: nobody is there who could be refused.
+      socket.destroy()
+      return
+    }
     socket.setNoDelay(true)
-    const facts = new ClientFacts(socket.remoteAddress, this.exposure)
+    const facts = new ClientFacts(remoteAddress, this.exposure)
     const from = this.#proxyHeaderFrom
     const needsProxyHeader = from !== null && facts.peer !== null && from.has(facts.peer)
     client = this.#host.admit(this, socket, reads, facts, needsProxyHeader)

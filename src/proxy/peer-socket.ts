@@ -21,18 +21,35 @@ export abstract class PeerSocket {
   constructor(socket: Socket, reads: ReadBuffer) {
     this.socket = socket
     this.reads = reads
-    socket.on('drain', () => this.onDrain())
+    socket.on('drain', () => this.run(this.onDrain))
   }
+
+  /** Does what an event asks for. A bug ends this connection and its exchange, and nothing else. */
+  protected run(step: () => void): void {
+    try {
+      step.call(this)
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  /** After a bug: nobody knows what state this is in, so it is given up. */
+  protected abstract failed(error: unknown): void
 
   /** True from the write that reached the high-water mark until all of it was handed to the kernel. */
   get congested(): boolean {
     return this.socket.writableNeedDrain
   }
 
-  /** Bytes that the kernel has not taken. Shrinks within one large write too, so it shows whether a slow peer reads at all. */
+  /** Bytes that the kernel has not taken. */
   get unsentBytes(): number {
-    const handle = (this.socket as unknown as { _handle: { writeQueueSize: number } | null })._handle
-    return handle === null ? 0 : handle.writeQueueSize
+    return this.#handle?.writeQueueSize ?? 0
+  }
+
+  /** Bytes that the kernel has taken. Grows within one large write too, so it shows whether a slow peer reads at all. */
+  get takenBytes(): number {
+    const handle = this.#handle
+    return handle === null ? 0 : handle.bytesWritten - handle.writeQueueSize
   }
 
   /** Bytes written since the connection opened. */
@@ -148,6 +165,10 @@ export abstract class PeerSocket {
     if (this.#borrowed === null) return
     for (const buffer of this.#borrowed) giveBack(buffer)
     this.#borrowed = null
+  }
+
+  get #handle(): { readonly bytesWritten: number; readonly writeQueueSize: number } | null {
+    return (this.socket as unknown as { _handle: { bytesWritten: number; writeQueueSize: number } | null })._handle
   }
 
   #sent(roomLeft: boolean): void {

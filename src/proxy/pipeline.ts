@@ -36,6 +36,9 @@ export interface PipelineHost extends ForwardHost, BackendHost {
 export class Pipeline implements RequestHandler, ForwardOutcome {
   readonly #host: PipelineHost
   readonly #forward: Forward
+  /** Exchanges in phase `taking`; the other list is filled while this one is worked off. */
+  #taking: Exchange[] = []
+  #taken: Exchange[] = []
 
   constructor(host: PipelineHost) {
     this.#host = host
@@ -129,10 +132,18 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     const { snapshot, backends } = this.#host
     const nowMs = this.#host.nowMs()
     x.dyno = dyno
+    if (x.retryReason !== '') {
+      x.retries++
+      this.#host.metrics.app(x.app!.name).retried(x.retryReason)
+      x.retryReason = ''
+    }
     const idle = x.freshOnly ? null : backends.take(dyno, x.repeatable, nowMs)
     if (idle !== null) {
       x.connectMs = 0
-      this.#forward.send(x, idle)
+      x.backend = idle
+      x.phase = Phase.taking
+      idle.take(x)
+      if (this.#taking.push(x) === 1) setImmediate(this.#serveTaken)
       return
     }
     x.phase = Phase.connecting
@@ -141,6 +152,34 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     const leftMs = Math.max(1, x.attemptsBeganAtMs + snapshot.data.timeouts.bootWaitMs - nowMs)
     const connectMs = Math.min(x.app!.entry.timeouts.connectMs, leftMs)
     x.backend = new BackendConnection(this.#host, this.#forward, dyno, x, connectMs)
+  }
+
+  /**
+   * A kept connection carries a request only after all that can be read now was read: when its dyno closed it, or said something that nobody asked for,
+   * another one is taken while nothing is lost, and such bytes are never read as the answer (RFC 9112 §11.2).
+   */
+  readonly #serveTaken = (): void => {
+    const exchanges = this.#taking
+    this.#taking = this.#taken
+    this.#taken = exchanges
+    for (const x of exchanges) {
+      if (x.phase !== Phase.taking) continue
+      const backend = x.backend as BackendConnection
+      try {
+        // One that broke is closed only after this.
+        if (backend.socket.writable) this.#forward.send(x, backend)
+        else this.#takeAnother(x)
+      } catch (error) {
+        this.#host.fault(error)
+        x.client.reset()
+      }
+    }
+    exchanges.length = 0
+  }
+
+  #takeAnother(x: Exchange): void {
+    this.#letGo(x)
+    this.#claim(x)
   }
 
   waitEnded(x: Exchange, code: GiveUpCode): void {
@@ -156,10 +195,14 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   backendFailed(x: Exchange, failure: BackendFailure): void {
     switch (x.phase) {
       case Phase.connecting:
-        this.#connectFailed(x, failure)
+        if (failure === 'starved') this.#refuse(x, 'H99', 503, 'no descriptor or memory left')
+        else this.#connectFailed(x, failure)
+        break
+      case Phase.taking:
+        this.#takeAnother(x)
         break
       case Phase.sent:
-        if (failure === 'idle') this.#refuse(x, x.requestEnded ? 'H12' : 'H15')
+        if (failure === 'idle') this.#refuse(x, (x.backend as BackendConnection).awaitsFirstByte ? 'H12' : 'H15')
         else this.#closedWithoutAnswer(x)
         break
       case Phase.answering:
@@ -179,14 +222,12 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     const dyno = x.dyno!
     x.tried.push(dyno)
     x.pool!.quarantine(dyno)
-    const metrics = this.#host.metrics.app(x.app!.name)
-    metrics.quarantined()
+    this.#host.metrics.app(x.app!.name).quarantined()
     this.#letGo(x)
     if (this.#host.nowMs() - x.attemptsBeganAtMs >= x.snapshot!.data.timeouts.bootWaitMs) {
       return this.#refuse(x, x.connectFailure)
     }
-    x.retries++
-    metrics.retried(failure === 'connect-timeout' ? 'connect-timeout' : 'connect-refused')
+    x.retryReason = failure === 'connect-timeout' ? 'connect-timeout' : 'connect-refused'
     this.#claim(x)
   }
 
@@ -197,10 +238,9 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   #closedWithoutAnswer(x: Exchange): void {
     const backend = x.backend as BackendConnection
     x.notRetried = this.#whyNotAgain(x, backend)
-    if (x.notRetried !== '') return this.#refuse(x, x.requestEnded ? 'H13' : 'H18')
-    x.retries++
+    if (x.notRetried !== '') return this.#refuse(x, x.requestEnded && !backend.answerBegun ? 'H13' : 'H18')
     x.freshOnly = true
-    this.#host.metrics.app(x.app!.name).retried('stale-connection')
+    x.retryReason = 'stale-connection'
     this.#letGo(x)
     this.#claim(x)
   }
@@ -208,7 +248,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   #whyNotAgain(x: Exchange, backend: BackendConnection): string {
     if (!backend.reused) return 'fresh connection'
     if (!x.repeatable) return x.requestEnded ? 'not idempotent' : 'body consumed'
-    if (x.informational > 0) return 'answer begun'
+    if (backend.answerBegun || x.informational > 0) return 'answer begun'
     return x.pool!.tryRetry() ? '' : 'retry budget'
   }
 
@@ -236,6 +276,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     switch (x.phase) {
       case Phase.queued:
       case Phase.connecting:
+      case Phase.taking:
         x.hold(bytes)
         break
       case Phase.sent:
@@ -293,24 +334,37 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     else this.#tunnelOver(x, '')
   }
 
-  /** Ends a tunnel that access, a drain or the end of the router does not let live on. */
-  cutTunnel(x: Exchange, code: ErrorCode | ''): void {
-    this.#tunnelOver(x, code)
+  /** The client of a tunnel may not come in any more: P01 with the reason, or P02 when its app does not exist for it any more. */
+  tunnelWithdrawn(x: Exchange, reason: BlockReason | null, label: string): void {
+    this.#tunnelEnded(x, reason === null ? 'P02' : 'P01')
+    if (reason !== null) this.#noteBlocked(x, reason, label)
+    this.#log(x)
+    x.phase = Phase.idle
+    x.client.reset()
   }
 
   /** The router stops and cannot wait any longer. */
   forceClose(x: Exchange): void {
-    if (x.phase === Phase.tunnel) this.#tunnelOver(x, '')
+    if (x.phase === Phase.tunnel) this.endTunnel(x)
     else if (x.phase === Phase.flushing) this.#abandon(x, 'H24')
     else if (x.phase !== Phase.idle) this.#refuse(x, 'H24')
   }
 
+  /** The router stops, and nobody knows when a tunnel would end by itself. */
+  endTunnel(x: Exchange): void {
+    this.#tunnelOver(x, '')
+  }
+
   #tunnelOver(x: Exchange, code: ErrorCode | ''): void {
+    this.#tunnelEnded(x, code)
+    this.#finish(x, false)
+  }
+
+  #tunnelEnded(x: Exchange, code: ErrorCode | ''): void {
     x.responseBytes = x.client.writtenBytes - x.bytesBeforeTunnel
     this.#host.tunnels.delete(x)
     x.code = code
     this.#letGo(x)
-    this.#finish(x, false)
   }
 
   // --- The client's end ----------------------------------------------------------------------------------------------
@@ -323,6 +377,13 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   clientIdle(x: Exchange): void {
     if (x.status !== 0 || x.requestEnded) this.#abandon(x, 'H28')
     else this.#refuse(x, 'H28', 408)
+  }
+
+  /** A bug. The exchange gets the end that is left to it. */
+  failed(x: Exchange): void {
+    x.keepAlive = false
+    if (x.phase === Phase.tunnel) this.#tunnelOver(x, 'H99')
+    else this.#refuse(x, 'H99')
   }
 
   headTimedOut(x: Exchange): void {
@@ -344,8 +405,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
 
   /** Not from a trusted range. */
   #block(x: Exchange, reason: BlockReason, label: string): void {
-    this.#host.metrics.clientBlocked(reason)
-    x.detail = label === '' ? reason : `${reason} (${label})`
+    this.#noteBlocked(x, reason, label)
     if (this.#host.snapshot.data.onUntrusted === 'forbid') {
       x.keepAlive = false
       return this.#refuse(x, 'P01', 403, x.detail)
@@ -353,6 +413,11 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     x.code = 'P01'
     this.#log(x)
     x.client.reset()
+  }
+
+  #noteBlocked(x: Exchange, reason: BlockReason, label: string): void {
+    this.#host.metrics.clientBlocked(reason)
+    x.detail = label === '' ? reason : `${reason} (${label})`
   }
 
   /** The router answers in place of a dyno; when an answer is on its way already it is cut. */
@@ -364,6 +429,8 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     if (x.status !== 0) return this.#cut(x)
     // Whatever is left of the request, nobody knows where it ends or wants it; and what follows a request to upgrade may be meant for the tunnel.
     const keepAlive = x.keepAlive && x.requestEnded && x.upgrade === '' && !x.client.spent
+    // What was not understood got none yet; who reports the answer names it.
+    if (x.requestId === '') x.requestId = requestId('')
     const answer = errorAnswer({
       code,
       status,
@@ -399,7 +466,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   /** The client is not there any more, or as good as. */
   #abandon(x: Exchange, code: ErrorCode): void {
     x.code = code
-    x.status = ERRORS[code].goneStatus
+    if (ERRORS[code].goneStatus !== 0) x.status = ERRORS[code].goneStatus
     this.#letGo(x)
     this.#log(x)
     x.phase = Phase.idle

@@ -49,6 +49,7 @@ import {
 } from './refusal.ts'
 import { ASTERISK_FORM, ORIGIN_FORM, RequestLine } from './request-line.ts'
 import { AbsoluteTarget } from './request-target.ts'
+import { CR } from './tables.ts'
 import { NOTHING_OFFERED, offeredUpgrade, UPGRADE_OFFERED } from './upgrade.ts'
 
 /**
@@ -235,6 +236,8 @@ export class RequestHead {
     if (this.line.minorVersion === 0) return TRANSFER_ENCODING_IN_HTTP_1_0
     if (this.contentLength >= 0) return LENGTH_AND_TRANSFER_ENCODING
     if (this.chunked || !isWord(bytes, start, end, 'chunked')) return BAD_TRANSFER_ENCODING
+    // White space may follow, but llhttp takes a tab there for part of the name.
+    if (bytes[end] !== CR) return BAD_TRANSFER_ENCODING
     this.chunked = true
     return 0
   }

@@ -27,6 +27,7 @@ import {
   TRANSFER_ENCODING_IN_HTTP_1_0,
 } from './refusal.ts'
 import { StatusLine } from './status-line.ts'
+import { CR } from './tables.ts'
 import { offeredUpgrade, UPGRADE_OFFERED } from './upgrade.ts'
 
 /** Never passed on as they came: hop-by-hop (RFC 9110 §7.6.1), framing and Via (written anew). */
@@ -159,6 +160,8 @@ export class ResponseHead {
     if (this.line.minorVersion === 0) return TRANSFER_ENCODING_IN_HTTP_1_0
     if (this.contentLength >= 0) return LENGTH_AND_TRANSFER_ENCODING
     if (this.chunked || !isWord(bytes, start, end, 'chunked')) return BAD_TRANSFER_ENCODING
+    // With a tab after it, llhttp takes the answer to end with the connection.
+    if (bytes[end] !== CR) return BAD_TRANSFER_ENCODING
     this.chunked = true
     return 0
   }

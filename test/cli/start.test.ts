@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { CIDR } from '../control/loopback.ts'
 import { gone, isAlive } from '../control/processes.ts'
 import { postern, run } from './postern.ts'
 
@@ -21,7 +22,7 @@ async function spaceFile(t: Tap, { stubborn = false, more = '' } = {}) {
   await writeFile(
     file,
     `
-space: { name: test, cidr: 127.37.0.0/16 }
+space: { name: test, cidr: ${CIDR} }
 listeners: [{ name: public, address: "127.0.0.1:0", exposure: public }]
 dns: { address: "127.0.0.1:0" }
 workers: 1

@@ -12,6 +12,7 @@ import type { Config } from '../../src/config/config.ts'
 import { ControlPlane, RestartRequired } from '../../src/control/control-plane.ts'
 import type { AppEntry, DynoEntry, SnapshotData } from '../../src/model/snapshot.ts'
 import { RouterMetrics } from '../../src/telemetry/router-metrics.ts'
+import { address, CIDR } from './loopback.ts'
 import { gone, isAlive } from './processes.ts'
 import { space } from './space.ts'
 
@@ -81,7 +82,8 @@ class Space {
 async function start(t: Tap, file: Record<string, unknown>) {
   const folder = await mkdtemp(join(tmpdir(), 'postern-'))
   const socket = join(folder, 'postern.sock')
-  const config = (more: Record<string, unknown>) => space({ ...file, ...more, admin: { address: `unix:${socket}` } })
+  const base = { space: { name: 'test', cidr: CIDR }, admin: { address: `unix:${socket}` } }
+  const config = (more: Record<string, unknown>) => space({ ...base, ...file, ...more })
   const router = new Space(config({}), socket)
   t.teardown(async () => {
     router.control.hurry()
@@ -123,16 +125,16 @@ t.test('dynos that run here are counted as starting at first, and then reach the
   t.match(router.app('shop'), {
     formation: { starting: 0, crashed: 0 },
     dynos: [
-      { name: 'web.1', address: '127.35.1.1', az: 'a', release: 'v1' },
-      { name: 'web.2', address: '127.35.2.1', az: 'b', release: 'v1' },
+      { name: 'web.1', address: address(1, 1), az: 'a', release: 'v1' },
+      { name: 'web.2', address: address(2, 1), az: 'b', release: 'v1' },
     ],
   })
   t.equal((await hello(router.ready('shop')[0]!)).greeting, 'hello there')
 
   const name = 'web.shop.app.localspace'
-  t.same(await ask(router.control.addresses.dns, name, '127.35.0.9'), {
+  t.same(await ask(router.control.addresses.dns, name, address(0, 9)), {
     rcode: 'NOERROR',
-    addresses: ['127.35.1.1', '127.35.2.1'],
+    addresses: [address(1, 1), address(2, 1)],
   })
   t.match(await ask(router.control.addresses.dns, name, '127.0.0.1'), { rcode: 'REFUSED' }, 'outside is not told')
 
@@ -199,7 +201,7 @@ t.test('an app that is taken out of the configuration ends', async (t) => {
   await router.control.apply(config({ apps: {} }))
   t.same(router.snapshots.at(-1)!.apps, [])
   await gone(pid)
-  t.same(router.control.dynos(), [])
+  while (router.control.dynos().length > 0) await new Promise((resolve) => setTimeout(resolve, 10))
 })
 
 t.test('what only a start can change is refused, and nothing is changed', async (t) => {

@@ -9,10 +9,11 @@ import { DynoRegistry, dynoId } from '../../src/control/registry.ts'
 import { LaunchError } from '../../src/control/runtimes/runtime.ts'
 import type { Dyno } from '../../src/model/dyno.ts'
 import { FakeRuntime } from './fake-runtime.ts'
+import { address } from './loopback.ts'
 import { ManualClock, settled } from './manual-clock.ts'
 
 const release = { name: 'v1', command: 'node server.js', cwd: '/', env: { GREETING: 'hello' } }
-const worker: Assignment = { app: 'shop', processType: 'worker', number: 2, az: 'b', address: '127.33.2.1', release }
+const worker: Assignment = { app: 'shop', processType: 'worker', number: 2, az: 'b', address: address(2, 1), release }
 const web: Assignment = { ...worker, processType: 'web' }
 
 function setUp(assignment: Assignment) {
@@ -119,7 +120,7 @@ t.test(
       DYNO: 'worker.2',
       HEROKU_APP_NAME: 'shop',
       HEROKU_RELEASE_VERSION: 'v1',
-      HEROKU_PRIVATE_IP: '127.33.2.1',
+      HEROKU_PRIVATE_IP: address(2, 1),
       HEROKU_DNS_APP_NAME: 'shop.app.localspace',
       HEROKU_DNS_FORMATION_NAME: 'worker.shop.app.localspace',
       HEROKU_DNS_DYNO_NAME: '2.worker.shop.app.localspace',
@@ -137,14 +138,14 @@ t.test('a web dyno is up when it accepts on its port, and not before', async (t)
   await settled()
   await clock.advance(1000)
   t.equal(runner.state, 'starting')
-  const { port, address } = runtime.last.launch
-  server.listen(port, address)
+  const { port } = runtime.last.launch
+  server.listen(port, web.address)
   await once(server, 'listening')
   const up = runner.booted
   const ticking = setInterval(() => void clock.advance(1000), 5)
   t.ok(await up)
   clearInterval(ticking)
-  t.match(registry.all(), [{ state: 'up', port, address }])
+  t.match(registry.all(), [{ state: 'up', port, address: web.address }])
 })
 
 t.test('a web dyno that does not accept within the boot timeout is killed and has crashed', async (t) => {
@@ -166,7 +167,7 @@ t.test('a stop drains first, then asks the program to end, and withdraws the dyn
   const stopped = runner.stop()
   await settled()
   t.equal(runner.state, 'draining')
-  t.same(drained.map(dynoId), ['shop/worker.2/v1@127.33.2.1:5000'])
+  t.same(drained.map(dynoId), [`shop/worker.2/v1@${address(2, 1)}:5000`])
   t.same(runtime.last.asked, [], 'it runs on while it drains')
   drain.resolve()
   await settled()

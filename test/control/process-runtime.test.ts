@@ -7,6 +7,7 @@ import t from 'tap'
 import { ProcessRuntime } from '../../src/control/runtimes/process.ts'
 import type { Launch } from '../../src/control/runtimes/runtime.ts'
 import { LaunchError } from '../../src/control/runtimes/runtime.ts'
+import { address } from './loopback.ts'
 import { gone, isAlive } from './processes.ts'
 
 const NODE = process.execPath
@@ -20,7 +21,7 @@ const base: Launch = {
   number: 1,
   release: 'v1',
   az: 'a',
-  address: '127.31.1.1',
+  address: address(1, 1),
   port: 5000,
   command: '',
   cwd: import.meta.dirname,
@@ -120,14 +121,16 @@ t.test('what cannot be started says why, in words', async (t) => {
 })
 
 t.test('a port that somebody else listens on is told apart: another one may do', async (t) => {
-  const server = createServer().listen(0, base.address)
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  const { port } = server.address() as { port: number }
-  await t.rejects(
-    runtime.launch({ ...base, port, command: 'true' }, () => {}),
-    new LaunchError(`${base.address}:${port} is in use`, true),
-  )
+  for (const host of [base.address, '0.0.0.0']) {
+    const server = createServer().listen(0, host)
+    await once(server, 'listening')
+    t.teardown(() => server.close())
+    const { port } = server.address() as { port: number }
+    await t.rejects(
+      runtime.launch({ ...base, port, command: 'true' }, () => {}),
+      new LaunchError(`${base.address}:${port} is in use`, true),
+    )
+  }
 })
 
 t.test('when the router is killed its dynos end too, those that ignore SIGTERM as well', async (t) => {

@@ -56,7 +56,7 @@ class Load {
 }
 
 t.test('processes that fail', async (t) => {
-  const router = await RouterProcess.start(APPS, 'workers: 2', { cidr: '127.41.0.0/16' })
+  const router = await RouterProcess.start(APPS, { more: 'workers: 2', cidr: '127.41.0.0/16' })
   t.teardown(() => router.stop())
   const load = new Load(router.port, 8)
   t.teardown(() => load.stop())
@@ -167,7 +167,10 @@ t.test('processes that fail', async (t) => {
 })
 
 t.test('a supervisor that is killed takes everything along', async (t) => {
-  const router = await RouterProcess.start(APPS, 'workers: 1\nshutdown: { dynoGrace: 1s }', { cidr: '127.42.0.0/16' })
+  const router = await RouterProcess.start(APPS, {
+    more: 'workers: 1\nshutdown: { dynoGrace: 1s }',
+    cidr: '127.42.0.0/16',
+  })
   t.teardown(() => router.stop())
   const client = await RawClient.connect(router.port)
   const dyno = Number((await client.get('/pid')).body.split(' ')[1])
@@ -186,7 +189,7 @@ t.test('an upgrade to a program that does not start leaves what runs, and one to
   cpSync(join(root, 'package.json'), join(copy, 'package.json'))
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
   const cli = join(copy, 'src/cli.ts')
-  const router = await RouterProcess.start(APPS, 'workers: 1', { cidr: '127.43.0.0/16', cli })
+  const router = await RouterProcess.start(APPS, { more: 'workers: 1', cidr: '127.43.0.0/16', cli })
   t.teardown(() => router.stop())
   const upgraded = async () => {
     await router.admin('/upgrade', 'POST')

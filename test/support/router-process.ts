@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path'
 import { Client } from 'undici'
 import type { DynoRow } from '../../src/control/admin/dyno-rows.ts'
 import type { ProcessRow, ProcessTable } from '../../src/control/admin/routes.ts'
+import { RawClient } from './raw-client.ts'
 
 const CLI = resolve(import.meta.dirname, '../../src/cli.ts')
 const READY_MS = 60_000
@@ -36,12 +37,11 @@ export class RouterProcess {
 
   /**
    * `apps` is YAML, indented by two; domains and dynos are the caller's. `more` are further keys. `cidr` is of the space. `cli`: another
-   * copy of the program.
+   * copy of the program. `descriptors`: how many each process may open.
    */
   static async start(
     apps: string,
-    more = 'workers: 1',
-    { cidr = '127.10.0.0/16', cli = CLI } = {},
+    { more = 'workers: 1', cidr = '127.10.0.0/16', cli = CLI, descriptors = 0 } = {},
   ): Promise<RouterProcess> {
     const directory = mkdtempSync(join(tmpdir(), 'postern-'))
     const port = await freePort()
@@ -55,12 +55,16 @@ ${more}
 apps:
 ${apps}`
     writeFileSync(join(directory, 'space.yml'), text(apps, more))
-    const child = spawn(process.execPath, [cli, 'start', '--config', join(directory, 'space.yml')], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
+    const command = [process.execPath, cli, 'start', '--config', join(directory, 'space.yml')]
+    if (descriptors > 0) command.unshift('sh', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`)
+    const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] })
     const router = new RouterProcess(directory, child, port, text)
     await router.#ready()
     return router
+  }
+
+  client(): Promise<RawClient> {
+    return RawClient.connect(this.port)
   }
 
   /** The file as it would be with these; `write` writes it. */

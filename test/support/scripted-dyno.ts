@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { settled } from './data-plane.ts'
 
 /** One connection that the router opened, and every byte that came on it. */
 export class DynoConnection {
@@ -8,6 +9,8 @@ export class DynoConnection {
   received = Buffer.alloc(0)
   #waiting: (() => void)[] = []
   closed = false
+  /** The router has said that it will send no more. */
+  ended = false
 
   constructor(socket: Socket, number: number) {
     this.socket = socket
@@ -21,7 +24,10 @@ export class DynoConnection {
       this.closed = true
       this.#wakeAll()
     })
-    socket.on('end', () => this.#wakeAll())
+    socket.on('end', () => {
+      this.ended = true
+      this.#wakeAll()
+    })
   }
 
   get text(): string {
@@ -41,8 +47,9 @@ export class DynoConnection {
     return this.text
   }
 
+  /** Until the router has closed it, or it broke. */
   async untilClosed(): Promise<void> {
-    while (!this.closed) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    while (!this.closed && !this.ended) await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
   /** Forgets what came, so that the next `until` sees only what comes after. */
@@ -115,3 +122,29 @@ export function answering(answer: string | ((requestText: string) => string), bo
 }
 
 export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+/** An answer without end, as fast as it is taken. */
+export function streaming(connection: DynoConnection): void {
+  const { socket } = connection
+  const piece = Buffer.alloc(256 * 1024, 'x')
+  const write = () => {
+    while (!socket.destroyed && socket.write(piece));
+  }
+  socket.once('data', () => {
+    connection.send('HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n')
+    write()
+  })
+  socket.on('drain', write)
+}
+
+/** Until nothing more goes from the dyno into the router: whoever should take it does not. */
+export async function filled(connection: DynoConnection): Promise<void> {
+  const { socket } = connection
+  const gone = () => socket.bytesWritten - socket.writableLength
+  let before = -1
+  for (let calm = 0; calm < 5; calm++) {
+    if (gone() !== before) calm = 0
+    before = gone()
+    await settled()
+  }
+}

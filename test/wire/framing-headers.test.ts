@@ -58,6 +58,9 @@ const TRANSFER_ENCODINGS: readonly string[] = [
   'Transfer-Encoding: \x0bchunked',
   'Transfer-Encoding: \x0cchunked',
   'Transfer-Encoding: chunked\x0b',
+  'Transfer-Encoding: chunked\t',
+  'Transfer-Encoding: chunked \t',
+  'Transfer-Encoding: chunked ',
   'Transfer-Encoding: chunked\x0c',
   'Transfer-Encoding: chunked\x1f',
   'Transfer-Encoding: chunked\x7f',
@@ -122,13 +125,13 @@ t.test(`of ${TRANSFER_ENCODINGS.length} spellings of Transfer-Encoding none is t
   for (const lines of TRANSFER_ENCODINGS) t.match(verdict(post(lines)), /^400 /, JSON.stringify(lines))
 })
 
-t.test('the one good coding is chunked, in any case and with white space around', async (t) => {
+t.test('the one good coding is chunked, in any case and with white space before', async (t) => {
   for (const line of [
     'Transfer-Encoding: chunked',
     'transfer-encoding:chunked',
     'TRANSFER-ENCODING: CHUNKED',
     'tRANSFER-eNCODING: Chunked',
-    'Transfer-Encoding: \t chunked\t ',
+    'Transfer-Encoding: \t chunked',
   ]) {
     const head = accepted(post(line))
     t.equal(head.chunked, true, line)

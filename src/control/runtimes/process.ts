@@ -138,12 +138,11 @@ function spawned(child: ChildProcess, file: string, cwd: string): Promise<void> 
  */
 function bindable(address: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') reject(new LaunchError(`${endpoint(address, port)} is in use`, true))
-      else if (error.code === 'EADDRNOTAVAIL') {
-        reject(new LaunchError(`this machine does not have its address ${address} (see space.cidr)`))
-      } else reject(new LaunchError(`its address ${endpoint(address, port)} cannot be used: ${error.code}`))
+    const server = createServer((socket) => socket.destroy())
+    server.once('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'EADDRINUSE') reject(new LaunchError(`${endpoint(address, port)} is in use`, true))
+      else if (code !== 'EADDRNOTAVAIL') reject(new LaunchError(`${endpoint(address, port)} cannot be used: ${code}`))
+      else reject(new LaunchError(`this machine does not have its address ${address} (see space.cidr)`))
     })
     server.listen({ host: address, port, exclusive: true }, () => server.close(() => resolve()))
   })

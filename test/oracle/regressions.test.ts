@@ -1,0 +1,71 @@
+/** What the oracles found once, kept as it was found: `node test/oracle/fuzz.ts` prints such inputs. */
+import { readFile } from 'node:fs/promises'
+import t from 'tap'
+import { judge as judgeAnswers } from './answers.ts'
+import { judge as judgeMutated } from './differential.ts'
+import { judge as judgeValid } from './grammar.ts'
+import { Lane } from './lane.ts'
+import { NodeReader } from './node-reader.ts'
+import { judge as judgeStreams } from './round-trip.ts'
+import { STRICTER } from './stricter.ts'
+
+const HOST = 'Host: shop.example.com\r\n'
+
+t.test('valid requests that did not arrive as they were sent', async (t) => {
+  const lane = await Lane.start()
+  t.teardown(() => lane.stop())
+  const reader = new NodeReader()
+  // The second time there is a kept connection for it, which is looked at while the body comes.
+  const pieces = [
+    `GET / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n8\r\nabc`,
+    'defgh\r\n0;a="\t\x80"\r\n\r\n',
+  ]
+  for (let i = 0; i < 3; i++)
+    t.equal(await judgeValid(lane, reader, pieces), '', 'a body that comes while a connection is taken')
+})
+
+t.test('requests that Node refuses, or reads otherwise', async (t) => {
+  const lane = await Lane.start()
+  t.teardown(() => lane.stop())
+  const reader = new NodeReader()
+  const chunked = (value: string) =>
+    `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked${value}\r\n\r\n1\r\nx\r\n0\r\n\r\n`
+  for (const [what, text] of [
+    ['a tab after chunked is part of the coding to llhttp', chunked('\t')],
+    ['a tab after a space too', chunked(' \t')],
+    ['equal lengths are one', `POST / HTTP/1.1\r\n${HOST}Content-Length: 1\r\nContent-Length: 01\r\n\r\nx`],
+    ['an unknown method behind an unknown method', `D /a HTTP/1.1\r\nHost: e\r\n\r\nE /b HTTP/1.1\r\n${HOST}\r\n`],
+    [
+      'an unknown method with equal lengths',
+      `S / HTTP/1.1\r\n${HOST}content-length:1\r\nt:\r\ncontent-length:1\r\n\r\nx`,
+    ],
+    [
+      'a request behind one that asked to upgrade and has a body',
+      `PUT / HTTP/1.1\r\n${HOST}Connection: upgrade\r\nUpgrade: c\r\nContent-Length: 1\r\n\r\nxGET / HTTP/1.1\r\n${HOST}\r\n`,
+    ],
+  ] as const) {
+    t.equal(await judgeMutated(lane, reader, [text]), '', what)
+  }
+})
+
+t.test('streams of which the client and the dyno did not tell the same', async (t) => {
+  const lane = await Lane.start()
+  t.teardown(() => lane.stop())
+  const cut = `POST /1 HTTP/1.1\r\n${HOST}Content-Length: 1\r\n\r\nxPOST /2 HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nx`
+  for (const pieces of [[cut], [...cut]]) {
+    t.equal(
+      await judgeStreams(lane, [{ pieces, leaving: 'close', requests: null }], null),
+      '',
+      'a second request that is cut',
+    )
+  }
+})
+
+t.test(
+  'docs/conformance-differences.md lists each class in which Postern is stricter than Node, and why',
+  async (t) => {
+    const text = await readFile(new URL('../../docs/conformance-differences.md', import.meta.url), 'utf8')
+    const rows = [...text.matchAll(/^\| `(.+)` \| (.+) \|$/gm)].map(([, reason, why]) => [reason, why])
+    t.strictSame(rows, [...STRICTER])
+  },
+)
