@@ -16,7 +16,7 @@ The supervisor itself stays as it is: a new one takes a restart.
 
 ${ADMIN_HELP}
 
-example: npm install -g postern && postern upgrade --config /etc/postern/space.yml`,
+example: postern upgrade --config /etc/postern/space.yml`,
 
   async run(args) {
     const { values } = readArguments(args, ADMIN_OPTIONS)
