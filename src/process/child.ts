@@ -20,7 +20,8 @@ export class Child<Incoming, Outgoing> {
   readonly exited: Promise<string>
   readonly sinceMs = Date.now()
   readonly #process: ChildProcess
-  #silentSeconds = 0
+  /** null until its first word: how long it may take to start is another matter. */
+  #silentSeconds: number | null = null
   #gone = false
 
   constructor(role: Role, onMessage: (message: Incoming) => void) {
@@ -72,6 +73,7 @@ export class Child<Incoming, Outgoing> {
    * which this process itself stood still must not be held against another.
    */
   tick(): boolean {
+    if (this.#silentSeconds === null) return false
     this.#silentSeconds++
     return this.#silentSeconds > SILENT_SECONDS
   }

@@ -65,10 +65,10 @@ class ControlProcess implements Operations {
       }),
     })
     this.#metrics.setProcessSource(() => this.#gauges())
-    void this.#start(config)
+    void this.#start(config, last !== null)
   }
 
-  async #start(config: Config): Promise<void> {
+  async #start(config: Config, inherits: boolean): Promise<void> {
     try {
       await this.#control.start()
     } catch (error) {
@@ -77,6 +77,10 @@ class ControlProcess implements Operations {
     }
     this.#watch = new ConfigWatch(config.file, () => void this.#reloader.reload('the file changed'))
     tell({ kind: 'serving' })
+    if (!inherits) return
+    // The one before may have ended half-way through a reload, and nobody has watched the file since.
+    await this.#listen(config).catch((error: Error) => this.#log.error(error.message))
+    await this.#reloader.reload('a new control process')
   }
 
   heard(message: Exclude<SupervisorToControl, { kind: 'takeOver' }>): void {
@@ -140,6 +144,8 @@ class ControlProcess implements Operations {
   }
 
   upgrade(): void {
+    // Whoever asks from now on must not be told how the one before went.
+    this.#status = { ...this.#status, upgrade: 'running' }
     tell({ kind: 'upgrade' })
   }
 

@@ -52,20 +52,21 @@ export class ListeningSockets {
       for (const { handle } of fresh) close(handle)
       throw error
     }
+    const all = listeners.map((listener) => {
+      const socket = fresh.find((each) => each.listener === listener) ?? this.#bound.get(listener.name)!
+      return { ...socket, listener }
+    })
     return {
       fresh,
+      all,
       discard: () => {
         for (const { handle } of fresh) close(handle)
       },
       commit: () => {
-        const before = new Map(this.#bound)
+        const before = [...this.#bound.values()]
         this.#bound.clear()
-        for (const listener of listeners) {
-          const socket = fresh.find((each) => each.listener.name === listener.name) ?? before.get(listener.name)!
-          this.#bound.set(listener.name, socket)
-          if (before.get(listener.name) === socket) before.delete(listener.name)
-        }
-        for (const { handle } of before.values()) close(handle)
+        for (const socket of all) this.#bound.set(socket.listener.name, socket)
+        for (const { handle } of before) if (!all.some((socket) => socket.handle === handle)) close(handle)
       },
     }
   }
@@ -79,6 +80,8 @@ export class ListeningSockets {
 export interface PreparedSockets {
   /** Those that were not bound before. */
   readonly fresh: readonly BoundSocket[]
+  /** What is bound once they are committed. */
+  readonly all: readonly BoundSocket[]
   commit(): void
   discard(): void
 }

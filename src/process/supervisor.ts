@@ -3,7 +3,7 @@ import type { ReleaseRecords } from '../control/release-book.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { ControlKeeper } from './control-keeper.ts'
 import { DynoHost } from './dyno-host.ts'
-import { ListeningSockets } from './listening-sockets.ts'
+import { type BoundSocket, ListeningSockets } from './listening-sockets.ts'
 import type { ControlToSupervisor, Heritage, ProcessStatus } from './messages.ts'
 import { SnapshotShelf } from './snapshot-parts.ts'
 import { WorkerSet } from './worker-set.ts'
@@ -22,6 +22,8 @@ export class Supervisor {
   readonly #host: DynoHost
   readonly #control: ControlKeeper
   readonly #workers: WorkerSet
+  /** Where the workers are just being told to listen: for one that starts meanwhile. */
+  #wanted: readonly BoundSocket[] | null = null
   #config: Config
   #releases: ReleaseRecords = []
   /** What changes where the workers listen, or which workers there are: one at a time. */
@@ -51,8 +53,7 @@ export class Supervisor {
       state: () => ({
         log: this.#config.log,
         snapshot: this.#shelf.whole()!,
-        listeners: this.#sockets.all().map(({ listener }) => listener),
-        sockets: this.#sockets.all(),
+        sockets: this.#wanted ?? this.#sockets.all(),
       }),
       drain: () => ({ requestsMs: this.#config.shutdown.drainMs, tunnelsMs: this.#config.shutdown.tunnelsMs }),
       reported: (worker, report) => this.#control.send({ kind: 'report', worker, report }),
@@ -171,14 +172,19 @@ export class Supervisor {
   async #listen(listeners: readonly ListenerConfig[]): Promise<string> {
     try {
       const prepared = this.#sockets.prepare(listeners)
-      const before = this.#sockets.all().map(({ listener }) => listener)
+      const before = this.#sockets.all()
+      this.#wanted = prepared.all
       const problem = await this.#workers.listen(listeners, prepared.fresh)
+      this.#wanted = null
       if (problem === '') {
         prepared.commit()
         this.#tellStatus()
       } else {
         // Those that could go back to the sockets that they have closed by now.
-        await this.#workers.listen(before, this.#sockets.all())
+        await this.#workers.listen(
+          before.map(({ listener }) => listener),
+          before,
+        )
         prepared.discard()
       }
       return problem

@@ -17,7 +17,6 @@ export interface WorkerSetContext {
   state(): {
     log: LogConfig
     snapshot: SnapshotParts
-    listeners: readonly ListenerConfig[]
     sockets: readonly BoundSocket[]
   }
   drain(): { requestsMs: number; tunnelsMs: number }
@@ -227,10 +226,11 @@ class Worker {
     this.child = new Child('worker', (message: WorkerToSupervisor) => this.#heard(message))
   }
 
-  begin({ log, snapshot, listeners, sockets }: ReturnType<WorkerSetContext['state']>): void {
+  begin({ log, snapshot, sockets }: ReturnType<WorkerSetContext['state']>): void {
     this.#killAfter(START_MS)
     this.child.send({ kind: 'begin', slot: this.slot, log })
     this.child.send({ kind: 'snapshot', parts: snapshot })
+    const listeners = sockets.map(({ listener }) => listener)
     void this.listen(listeners, sockets).then((problem) => {
       if (problem !== '') return this.child.kill()
       if (this.#deadline !== null) clearTimeout(this.#deadline)

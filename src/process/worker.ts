@@ -23,7 +23,7 @@ class WorkerProcess {
   readonly #reader = new SnapshotReader()
   readonly #delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })
   /** Bound sockets that came for the next `listen`, by listener. */
-  readonly #sockets = new Map<string, object>()
+  readonly #sockets = new Map<string, { close(): void }>()
   #logger: Logger | null = null
   #accessLog: AccessLog | null = null
   #plane: DataPlane | null = null
@@ -38,7 +38,7 @@ class WorkerProcess {
         this.#apply(message)
         break
       case 'socket':
-        this.#sockets.set(message.listener, handle!)
+        this.#sockets.set(message.listener, handle as { close(): void })
         break
       case 'listen':
         void this.#listen(message)
@@ -99,7 +99,12 @@ class WorkerProcess {
     this.#sockets.clear()
     let problem = ''
     try {
-      await this.#plane!.listen(listeners.map(listenerOptions), sockets)
+      await this.#plane!.listen(listeners.map(listenerOptions), (name) => {
+        const socket = sockets.get(name)
+        sockets.delete(name)
+        return socket ?? null
+      })
+      for (const unused of sockets.values()) unused.close()
     } catch (error) {
       problem = (error as Error).message
     }

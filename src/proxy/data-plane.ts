@@ -106,14 +106,17 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
 
   /**
    * Opens what is new, then closes what is gone. Rejects, with nothing changed, when an address cannot be bound.
-   * `handles`: sockets that somebody else bound, by the listener's name.
+   * `boundFor`: gives the handle of a socket that somebody else bound for a listener, or null; asked for what is new only.
    */
-  async listen(wanted: readonly ListenerOptions[], handles: ReadonlyMap<string, object> = new Map()): Promise<void> {
+  async listen(
+    wanted: readonly ListenerOptions[],
+    boundFor: (listener: string) => object | null = () => null,
+  ): Promise<void> {
     const opened: Listener[] = []
     try {
       for (const options of wanted) {
         if (sameSocket(this.#listeners.get(options.name)?.options, options)) continue
-        const listener = new Listener(options, this, handles.get(options.name))
+        const listener = new Listener(options, this, boundFor(options.name))
         await listener.listen()
         opened.push(listener)
       }

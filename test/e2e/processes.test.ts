@@ -1,6 +1,4 @@
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import t from 'tap'
 import { gone, isAlive } from '../control/processes.ts'
 import { RawClient } from '../support/raw-client.ts'
@@ -12,11 +10,12 @@ import { RouterProcess } from '../support/router-process.ts'
 const DYNO = `node ${resolve(import.meta.dirname, '../support/dyno.js')}`
 const APPS = `  shop: { domains: [shop.example.com], formation: { web: { quantity: 2, command: ${DYNO} } } }\n`
 
+const LANES = 4
+
 /** Requests on connections of their own, one after the other on each lane, until it is stopped. */
 class Load {
   answered = 0
   readonly failures: string[] = []
-  inFlight = 0
   #over = false
   readonly #lanes: Promise<void>[]
 
@@ -33,7 +32,6 @@ class Load {
   async #lane(port: number, keepAlive: boolean): Promise<void> {
     let client: RawClient | null = null
     while (!this.#over) {
-      this.inFlight++
       try {
         client ??= await RawClient.connect(port)
         const answer = await client.get('/', 'shop.example.com', keepAlive ? '' : 'Connection: close\r\n')
@@ -48,8 +46,7 @@ class Load {
         client?.close()
         client = null
       }
-      this.inFlight--
-      await new Promise((resolve) => setTimeout(resolve, 2))
+      await new Promise((resolve) => setTimeout(resolve, 5))
     }
     client?.close()
   }
@@ -58,7 +55,7 @@ class Load {
 t.test('processes that fail', async (t) => {
   const router = await RouterProcess.start(APPS, { more: 'workers: 2', cidr: '127.41.0.0/16' })
   t.teardown(() => router.stop())
-  const load = new Load(router.port, 8)
+  const load = new Load(router.port, LANES)
   t.teardown(() => load.stop())
   const count = () => load.answered
   const more = (requests: number) => {
@@ -83,11 +80,11 @@ t.test('processes that fail', async (t) => {
     await router.until(async () => (await router.metric('postern_requests_total')) > 100)
     const counted = await router.metric('postern_requests_total')
     const before = load.failures.length
-    const inFlight = load.inFlight
     process.kill(pid, 'SIGKILL')
     await router.until(async () => ![-1, pid].includes(await router.pid('worker.1')))
     await more(200)
-    t.ok(load.failures.length - before <= inFlight, `${load.failures.length - before} failed of ${inFlight}`)
+    // A client may have sent its next request before it saw that its connection had gone: one for each at most.
+    t.ok(load.failures.length - before <= LANES, `${load.failures.length - before} failed`)
     t.equal(await router.metric('postern_process_restarts_total{process="worker"}'), 1)
     t.ok((await router.metric('postern_requests_total')) >= counted, 'what it had counted stays counted')
   })
@@ -164,54 +161,4 @@ t.test('processes that fail', async (t) => {
     await Promise.all([...pids, ...dynos].map(gone))
     t.notOk([...pids, ...dynos].some(isAlive))
   })
-})
-
-t.test('a supervisor that is killed takes everything along', async (t) => {
-  const router = await RouterProcess.start(APPS, {
-    more: 'workers: 1\nshutdown: { dynoGrace: 1s }',
-    cidr: '127.42.0.0/16',
-  })
-  t.teardown(() => router.stop())
-  const client = await RawClient.connect(router.port)
-  const dyno = Number((await client.get('/pid')).body.split(' ')[1])
-  const pids = (await router.processes()).map(({ pid }) => pid)
-  router.child.kill('SIGKILL')
-  await Promise.all([...pids, dyno].map(gone))
-  t.notOk([...pids, dyno].some(isAlive))
-  client.close()
-})
-
-t.test('an upgrade to a program that does not start leaves what runs, and one to a better program works', async (t) => {
-  const copy = mkdtempSync(join(tmpdir(), 'postern-'))
-  t.teardown(() => rmSync(copy, { recursive: true, force: true }))
-  const root = resolve(import.meta.dirname, '../..')
-  cpSync(join(root, 'src'), join(copy, 'src'), { recursive: true })
-  cpSync(join(root, 'package.json'), join(copy, 'package.json'))
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
-  const cli = join(copy, 'src/cli.ts')
-  const router = await RouterProcess.start(APPS, { more: 'workers: 1', cidr: '127.43.0.0/16', cli })
-  t.teardown(() => router.stop())
-  const upgraded = async () => {
-    await router.admin('/upgrade', 'POST')
-    await router.until(async () => !['', 'running'].includes((await router.table()).upgrade))
-    return (await router.table()).upgrade
-  }
-  const pids = async () => (await router.processes()).filter(({ state }) => state === 'up').map(({ pid }) => pid)
-
-  const before = await pids()
-  for (const file of ['src/process/control.ts', 'src/process/worker.ts']) {
-    const path = join(copy, file)
-    const good = readFileSync(path)
-    appendFileSync(path, '\nthrow new Error("a mistake in the new version")\n')
-    t.equal(await upgraded(), 'failed', file)
-    writeFileSync(path, good)
-    const after = await pids()
-    t.equal(after.length, before.length)
-    t.ok(after.includes(before.at(-1)!), 'the worker is the same')
-    const client = await RawClient.connect(router.port)
-    t.equal((await client.get()).status, 200)
-    client.close()
-  }
-  t.equal(await upgraded(), 'done')
-  t.notOk((await pids()).includes(before.at(-1)!))
 })

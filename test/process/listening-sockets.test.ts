@@ -26,6 +26,19 @@ t.test('others listen on the socket that was bound for them', async (t) => {
   socket.destroy()
 })
 
+t.test('a listener that stays where it is may change in all else', async (t) => {
+  const sockets = new ListeningSockets()
+  t.teardown(() => sockets.close())
+  sockets.prepare([listener('public', '127.0.0.1')]).commit()
+  const [before] = sockets.all()
+  const prepared = sockets.prepare([{ ...listener('public', '127.0.0.1'), exposure: 'internal' }])
+  t.strictSame(prepared.fresh, [])
+  prepared.commit()
+  const [after] = sockets.all()
+  t.equal(after!.handle, before!.handle)
+  t.equal(after!.listener.exposure, 'internal')
+})
+
 t.test('an address that is in use is told in one line, and nothing else was bound', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
@@ -54,7 +67,7 @@ t.test('what stays where it is keeps its socket; what moves, comes and goes does
     ['b'],
   )
   discarded.discard()
-  t.strictSame(sockets.all(), [a, b])
+  t.same(sockets.all(), [a, b])
   sockets.prepare([listener('b', '127.0.0.2'), listener('c', '127.0.0.1')]).commit()
   t.match(sockets.all(), [
     { listener: { name: 'b', host: '127.0.0.2' } },
