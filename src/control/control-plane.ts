@@ -4,11 +4,7 @@ import type { SnapshotData } from '../model/snapshot.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { RouterMetrics } from '../telemetry/router-metrics.ts'
 import { AdminServer } from './admin/admin-server.ts'
-import type { DynoRow } from './admin/dyno-rows.ts'
-import { announcedRow, byName, discoveredRow } from './admin/dyno-rows.ts'
 import type { Operations } from './admin/routes.ts'
-import type { Topology } from './admin/topology.ts'
-import { topology } from './admin/topology.ts'
 import { Adoption } from './adoption.ts'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
@@ -26,6 +22,7 @@ import { RoutingState } from './routing-state.ts'
 import { ProcessRuntime } from './runtimes/process.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import { lookupByDns } from './service-lookup.ts'
+import { SpaceView } from './space-view.ts'
 
 /** What the control plane needs of the data plane, which may be in other processes. */
 export interface DataPlanePort {
@@ -74,6 +71,7 @@ export class ControlPlane {
   readonly #listed: ListedDynos
   readonly #discovery: Discovery
   readonly #drains: Drains
+  readonly #view: SpaceView
   #config: Config
   #admin: AdminServer | null = null
   #applied: SnapshotData | null = null
@@ -130,11 +128,15 @@ export class ControlPlane {
         this.#settleSoon()
       },
     })
+    this.#view = new SpaceView(this.#registry, this.#state, {
+      config: () => this.#config,
+      inFlight: (id) => dataPlane.inFlight(id),
+    })
     this.#registry.subscribe(({ apps }) => {
       for (const app of apps) this.#changedApps.add(app)
       this.#settleSoon()
     })
-    metrics.setDynoSource(() => this.dynos())
+    metrics.setDynoSource(() => this.#view.dynos())
     metrics.setDiscoverySource(() => this.#discoveryGauges())
   }
 
@@ -150,8 +152,17 @@ export class ControlPlane {
    * @throws Error with one line for the operator; then nothing is held, and nothing runs.
    */
   async start(): Promise<void> {
+    const view = this.#view
     try {
-      this.#admin = await AdminServer.create(this.#adminSource(), this.#options.version)
+      const { exposition, version } = this.#options
+      const admin = {
+        notReady: () => this.#notReady(),
+        dynos: () => view.dynos(),
+        topology: () => view.topology(),
+        exposition,
+        operations: this.#options.operations ?? null,
+      }
+      this.#admin = await AdminServer.create(admin, version)
       await this.#admin.listen(this.#config.admin)
       await this.#dns.start()
       this.#phase = 'started'
@@ -222,17 +233,6 @@ export class ControlPlane {
     this.#local.kill()
   }
 
-  /** Every dyno: those that were announced here, and those that only another DNS server knows. */
-  dynos(): DynoRow[] {
-    const inFlight = (id: string) => this.#options.dataPlane.inFlight(id)
-    const rows = this.#registry.all().map((dyno) => announcedRow(dyno, inFlight))
-    for (const app of this.#config.apps) {
-      if (webSource(app)?.kind !== 'dns') continue
-      for (const dyno of this.#state.dynosOf(app.name)) rows.push(discoveredRow(app.name, dyno, inFlight))
-    }
-    return rows.sort(byName)
-  }
-
   #use(config: Config): void {
     // First what may refuse it.
     this.#local.apply(config)
@@ -247,6 +247,7 @@ export class ControlPlane {
       this.#countAnnounced(app)
     }
     this.#dns.update(this.#registry.all(), config)
+    this.#changedApps.clear()
     this.#discovery.apply(sources)
     this.#options.metrics.retainApps(config.apps.map((app) => app.name))
     this.#publish()
@@ -280,13 +281,13 @@ export class ControlPlane {
   #settleSoon(): void {
     if (this.#settling) return
     this.#settling = true
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.#settling = false
       if (this.#phase === 'new') return
-      const changed = [...this.#changedApps]
+      const changed = new Set(this.#changedApps)
       this.#changedApps.clear()
-      if (changed.length > 0) this.#dns.update(this.#registry.all(), this.#config)
-      for (const app of this.#config.apps) if (changed.includes(app.name)) this.#countAnnounced(app)
+      if (changed.size > 0) this.#dns.update(this.#registry.all(), this.#config)
+      for (const app of this.#config.apps) if (changed.has(app.name)) this.#countAnnounced(app)
       if (this.#phase === 'started') this.#publish()
       // The zone has the change by now: what is asked after this wake-up finds it.
       for (const app of changed) this.#discovery.wake(app)
@@ -302,16 +303,6 @@ export class ControlPlane {
     if (this.#state.draining().length > 0) this.#drains.watch()
   }
 
-  #adminSource() {
-    return {
-      notReady: () => this.#notReady(),
-      dynos: () => this.dynos(),
-      topology: () => this.#topology(),
-      exposition: () => this.#options.exposition(),
-      operations: this.#options.operations ?? null,
-    }
-  }
-
   #notReady(): string[] {
     if (this.#phase === 'stopping' || this.#stopAnnounced) return ['the router is stopping']
     const reasons: string[] = []
@@ -320,20 +311,6 @@ export class ControlPlane {
       if (!tried) reasons.push(`nothing is known yet of the dynos of ${app}`)
     }
     return reasons
-  }
-
-  #topology(): Topology {
-    const { space, dns, apps } = this.#config
-    const sources = apps.map((app) => ({
-      name: app.name,
-      domains: app.domains,
-      processTypes: app.formation.map(({ processType }) => processType),
-      dynos: this.#registry
-        .ofApp(app.name)
-        .filter(({ state }) => state === 'starting' || state === 'up')
-        .map((dyno) => ({ ...dyno, id: dynoId(dyno) })),
-    }))
-    return topology(space.name, dns.zone, sources)
   }
 
   #discoveryGauges() {

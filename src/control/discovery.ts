@@ -2,8 +2,10 @@ import type { Logger } from '../telemetry/logger.ts'
 import type { Clock } from './clock.ts'
 import { pause } from './clock.ts'
 import { DynoNames } from './dyno-names.ts'
+import { endpoint } from './registry.ts'
 import type { DiscoveredDyno } from './routing-state.ts'
 import type { ServiceLookup, ServiceQuestion } from './service-lookup.ts'
+import { Turns } from './turns.ts'
 
 /** However short the TTL is. */
 const SHORTEST_WAIT_MS = 250
@@ -15,6 +17,11 @@ const LONGEST_WAIT_MS = 60_000
 const LONGEST_FAILURE_WAIT_MS = 5000
 /** Many dynos that come up together wake it once. */
 const WAKE_GAP_MS = 20
+/**
+ * So many apps ask one server at once. A thousand that ask together would overflow the buffer of its socket, and wait for
+ * answers that were never sent.
+ */
+const QUESTIONS_AT_ONCE = 32
 /** Every wait is shortened by up to this part of it, so that many apps do not all ask at once. */
 const JITTER = 0.1
 
@@ -48,6 +55,8 @@ export interface DiscoverySource {
 export class Discovery {
   readonly #context: DiscoveryContext
   readonly #apps = new Map<string, AppDiscovery>()
+  /** By server: one that is silent must not keep the questions to another waiting. */
+  readonly #turns = new Map<string, Turns>()
 
   constructor(context: DiscoveryContext) {
     this.#context = context
@@ -62,10 +71,17 @@ export class Discovery {
     }
     for (const [name, source] of sources) {
       if (this.#apps.has(name)) continue
-      const app = new AppDiscovery(name, source, this.#context)
+      const app = new AppDiscovery(name, source, this.#context, this.#turnsAt(source.question))
       this.#apps.set(name, app)
       app.start()
     }
+  }
+
+  #turnsAt({ host, port }: ServiceQuestion): Turns {
+    const server = endpoint(host, port)
+    const turns = this.#turns.get(server) ?? new Turns(QUESTIONS_AT_ONCE)
+    this.#turns.set(server, turns)
+    return turns
   }
 
   /** What the app's server knows has changed: ask now. */
@@ -95,6 +111,7 @@ class AppDiscovery {
   readonly name: string
   readonly source: DiscoverySource
   readonly #context: DiscoveryContext
+  readonly #turns: Turns
   readonly #names: DynoNames
   readonly #stopped = new AbortController()
   #wait = new AbortController()
@@ -104,10 +121,11 @@ class AppDiscovery {
   #failures = 0
   #status: DiscoveryStatus
 
-  constructor(name: string, source: DiscoverySource, context: DiscoveryContext) {
+  constructor(name: string, source: DiscoverySource, context: DiscoveryContext, turns: Turns) {
     this.name = name
     this.source = source
     this.#context = context
+    this.#turns = turns
     this.#names = new DynoNames(name)
     this.#status = { app: name, tried: false, answeredAtMs: 0, failure: '' }
   }
@@ -133,7 +151,6 @@ class AppDiscovery {
   async #live(): Promise<void> {
     const { clock } = this.#context
     while (!this.#stopped.signal.aborted) {
-      this.#woken = false
       const waitMs = await this.#ask()
       this.#wait = new AbortController()
       if (!this.#woken) await pause(clock, waitMs * (1 - JITTER * Math.random()), this.#wait.signal)
@@ -145,7 +162,10 @@ class AppDiscovery {
   async #ask(): Promise<number> {
     const { lookup, clock, onDynos } = this.#context
     try {
-      const answer = await lookup(this.source.question, this.#stopped.signal)
+      const answer = await this.#turns.take(() => {
+        this.#woken = false
+        return lookup(this.source.question, this.#stopped.signal)
+      })
       if (this.#stopped.signal.aborted) return 0
       this.#failures = 0
       this.#emptyAnswers = answer.dynos.length === 0 ? this.#emptyAnswers + 1 : 0

@@ -8,6 +8,8 @@ import { leaveSignalsToSupervisor } from './signals.ts'
 import { SnapshotReader } from './snapshot-parts.ts'
 
 const REPORT_MS = 1000
+/** With thousands of apps it takes a while to write down what was counted: not more than this part of the time. */
+const COUNTING_SHARE = 0.02
 /** Resolution of the event-loop delay: finer than a delay that a client would notice. */
 const DELAY_RESOLUTION_MS = 10
 
@@ -28,6 +30,7 @@ class WorkerProcess {
   #accessLog: AccessLog | null = null
   #plane: DataPlane | null = null
   #reportDue = false
+  #countAtMs = 0
 
   heard(message: SupervisorToWorker, handle: object | undefined): void {
     switch (message.kind) {
@@ -74,7 +77,7 @@ class WorkerProcess {
         eventLoopDelaySeconds: Math.max(0, this.#delay.max / 1e9 - DELAY_RESOLUTION_MS / 1000),
       }
     })
-    setInterval(() => this.#report(true), REPORT_MS)
+    setInterval(() => this.#report(performance.now() >= this.#countAtMs), REPORT_MS)
   }
 
   #apply({ parts }: SupervisorToWorker & { kind: 'snapshot' }): void {
@@ -126,6 +129,7 @@ class WorkerProcess {
 
   #report(counted: boolean, sent?: () => void): void {
     this.#reportDue = false
+    const beganAtMs = performance.now()
     const plane = this.#plane
     const busy = plane === null ? [] : [...plane.busyDynos()]
     const report = {
@@ -134,7 +138,10 @@ class WorkerProcess {
       connections: plane?.connections ?? 0,
       counters: counted ? this.#metrics.snapshotCounters() : null,
     }
-    if (counted) this.#delay.reset()
+    if (counted) {
+      this.#countAtMs = performance.now() + (performance.now() - beganAtMs) / COUNTING_SHARE
+      this.#delay.reset()
+    }
     tell({ kind: 'report', report }, sent)
   }
 }

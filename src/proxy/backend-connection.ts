@@ -34,6 +34,7 @@ export type BackendFailure =
 
 /** What is to happen with answers, in the order in which it may happen to one. */
 export interface AnswerHandler {
+  /** The request may be written. */
   connected(x: Exchange): void
   /** A 1xx head that is no upgrade is in `backend.head`. */
   informational(x: Exchange, backend: BackendConnection): void
@@ -135,6 +136,19 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.exchange = exchange
     this.#state = State.taken
     this.#waitFor(0)
+  }
+
+  /** After `take`, when all that had come was read. */
+  checked(): void {
+    this.run(this.#onChecked)
+  }
+
+  #onChecked(): void {
+    const x = this.exchange
+    if (x === null) return
+    // One that broke is closed only after this.
+    if (this.socket.writable) this.#handler.connected(x)
+    else this.#handler.backendFailed(x, 'closed')
   }
 
   /** A part of the head of the answer came. */

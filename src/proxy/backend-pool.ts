@@ -1,7 +1,7 @@
 import type { BackendConnection } from './backend-connection.ts'
 import type { DynoState } from './dyno-state.ts'
 
-/** A connection that rested no longer than this is as good as one in use. */
+/** A connection that rested less than this is as good as one in use, with a dyno of which nothing is known. */
 const JUST_USED_MS = 10
 /** Our side gives up an idle connection this long before the dyno said that it would. */
 const MARGIN_MS = 1_000
@@ -23,7 +23,7 @@ export class BackendPool {
     const idle = this.#idle.get(dyno)
     const newest = idle?.at(-1)
     if (idle === undefined || newest === undefined) return null
-    if (!repeatable && nowMs - newest.idleSinceMs > Math.max(JUST_USED_MS, dyno.closesIdleAfterMs / 2)) return null
+    if (!repeatable && nowMs - newest.idleSinceMs >= safeRestMs(dyno, nowMs)) return null
     idle.pop()
     return newest
   }
@@ -45,7 +45,7 @@ export class BackendPool {
   /** It rested as long as it may, or the dyno closed it (`byDyno`), or said something that nobody asked for. */
   remove(backend: BackendConnection, byDyno: boolean, nowMs: number): void {
     const { dyno } = backend
-    if (byDyno) dyno.closesIdleAfterMs = Math.min(dyno.closesIdleAfterMs, nowMs - backend.idleSinceMs)
+    if (byDyno) dyno.closedIdle(nowMs - backend.idleSinceMs, nowMs)
     const idle = this.#idle.get(dyno)
     const index = idle === undefined ? -1 : idle.lastIndexOf(backend)
     if (index !== -1) idle!.splice(index, 1)
@@ -78,4 +78,10 @@ export class BackendPool {
     }
     return idle
   }
+}
+
+/** A connection that rested less than this is one that its dyno is not about to close. */
+function safeRestMs(dyno: DynoState, nowMs: number): number {
+  const closesAfterMs = dyno.closesIdleAfterMs(nowMs)
+  return closesAfterMs === Number.POSITIVE_INFINITY ? JUST_USED_MS : closesAfterMs / 2
 }

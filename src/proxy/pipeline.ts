@@ -163,23 +163,20 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     this.#taking = this.#taken
     this.#taken = exchanges
     for (const x of exchanges) {
-      if (x.phase !== Phase.taking) continue
-      const backend = x.backend as BackendConnection
-      try {
-        // One that broke is closed only after this.
-        if (backend.socket.writable) this.#forward.send(x, backend)
-        else this.#takeAnother(x)
-      } catch (error) {
-        this.#host.fault(error)
-        x.client.reset()
-      }
+      if (x.phase === Phase.taking) (x.backend as BackendConnection).checked()
     }
     exchanges.length = 0
   }
 
   #takeAnother(x: Exchange): void {
+    this.#foundClosed(x, this.#host.nowMs())
     this.#letGo(x)
     this.#claim(x)
+  }
+
+  /** The kept connection that it took was closed by the dyno at about this time. */
+  #foundClosed(x: Exchange, atMs: number): void {
+    x.dyno!.closedIdle(atMs - (x.backend as BackendConnection).idleSinceMs, atMs)
   }
 
   waitEnded(x: Exchange, code: GiveUpCode): void {
@@ -187,8 +184,10 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   }
 
   connected(x: Exchange): void {
-    x.connectMs = this.#host.nowMs() - x.connectBeganAtMs
-    x.pool!.connected(x.dyno!)
+    if (x.phase === Phase.connecting) {
+      x.connectMs = this.#host.nowMs() - x.connectBeganAtMs
+      x.pool!.connected(x.dyno!)
+    }
     this.#forward.send(x, x.backend as BackendConnection)
   }
 
@@ -237,6 +236,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
    */
   #closedWithoutAnswer(x: Exchange): void {
     const backend = x.backend as BackendConnection
+    if (backend.reused) this.#foundClosed(x, x.servedAtMs)
     x.notRetried = this.#whyNotAgain(x, backend)
     if (x.notRetried !== '') return this.#refuse(x, x.requestEnded && !backend.answerBegun ? 'H13' : 'H18')
     x.freshOnly = true

@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { main } from '../../src/cli/main.ts'
 import { run } from './postern.ts'
@@ -20,6 +22,16 @@ async function call(t: Tap, ...args: string[]) {
 t.test('the program runs, with the version of the package', async (t) => {
   const { version } = JSON.parse(await readFile('package.json', 'utf8'))
   t.same(await run('--version'), { status: 0, out: `${version}\n`, err: '' })
+})
+
+t.test('an older Node is told in one line', async (t) => {
+  const old = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })'
+  const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+  const { status, stderr } = spawnSync(process.execPath, ['--import', `data:text/javascript,${old}`, cli, 'start'], {
+    encoding: 'utf8',
+  })
+  t.equal(status, 1)
+  t.equal(stderr, 'postern: needs Node 22.19 or newer; this is 20.20.2\n')
 })
 
 t.test('--help lists the commands, each of which has its own with an example', async (t) => {

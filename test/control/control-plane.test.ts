@@ -201,7 +201,7 @@ t.test('an app that is taken out of the configuration ends', async (t) => {
   await router.control.apply(config({ apps: {} }))
   t.same(router.snapshots.at(-1)!.apps, [])
   await gone(pid)
-  while (router.control.dynos().length > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  while ((await router.get('/dynos')).text !== '[]') await new Promise((resolve) => setTimeout(resolve, 10))
 })
 
 t.test('what only a start can change is refused, and nothing is changed', async (t) => {

@@ -178,3 +178,28 @@ t.test(
     t.same(discovery.statuses(), [])
   },
 )
+
+t.test('a thousand apps do not ask one server all at once, and a silent server keeps no other waiting', async (t) => {
+  const silent = Promise.withResolvers<FoundService>()
+  let open = 0
+  let most = 0
+  const learned = new Set<string>()
+  const discovery = new Discovery({
+    clock: new ManualClock(),
+    log: pino({ level: 'silent' }),
+    lookup: async ({ port }) => {
+      if (port === 1) return silent.promise
+      most = Math.max(most, ++open)
+      await settled()
+      open--
+      return answer([1])
+    },
+    onDynos: (app) => learned.add(app),
+  })
+  t.teardown(() => discovery.stop())
+  const source = (port: number) => ({ question: { ...question, port }, emptyAfter: 1 })
+  const apps = Array.from({ length: 1000 }, (_, n) => [`app${n}`, source(n < 100 ? 1 : 2)] as const)
+  discovery.apply(new Map(apps))
+  while (learned.size < 900) await settled()
+  t.equal(most, 32)
+})

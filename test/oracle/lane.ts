@@ -13,6 +13,8 @@ export interface Talk {
 }
 
 export interface LoggedExchange {
+  /** Address; '' when the head was refused. */
+  readonly client: string
   readonly method: string
   /** Cause or code; '' when all went well. */
   readonly refusal: string
@@ -69,7 +71,11 @@ export class Lane {
     return this.router.lines.splice(0).map((line) => {
       const code = /\bcode=(\w+)/.exec(line)?.[1] ?? ''
       const refusal = code === 'H26' ? (/\bcause="([^"]*)"/.exec(line)?.[1] ?? '') : code
-      return { method: / method="?([^ "]*)/.exec(line)?.[1] ?? '', refusal }
+      return {
+        client: /\bfwd="([^"]*)"/.exec(line)?.[1] ?? '',
+        method: / method="?([^ "]*)/.exec(line)?.[1] ?? '',
+        refusal,
+      }
     })
   }
 

@@ -20,14 +20,15 @@ export interface NodeReading {
 }
 
 /**
- * The text with one of two equal Content-Length lines: they mean the same as one (RFC 9110 §8.6) and Postern merges them, in requests and answers;
+ * The text with one of several equal Content-Length lines: they mean the same as one (RFC 9110 §8.6) and Postern merges them, in requests and answers;
  * Node refuses them.
  */
 export function withOneLength(text: string): string {
-  return text.replace(
+  const once = text.replace(
     /(\r\nContent-Length:[ \t]*0*(\d+)[ \t]*)((?:\r\n[^\r\n]+)*?)\r\nContent-Length:[ \t]*0*\2[ \t]*(?=\r\n)/i,
     '$1$3',
   )
+  return once === text ? text : withOneLength(once)
 }
 
 /** What Node's own HTTP server, with its strict parser, makes of the bytes of a client. */

@@ -20,6 +20,9 @@ const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (\/[\x21-\x7e]*|\*) HTTP\/
 const HEADER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)[ \t]*$/
 const CHUNK_SIZE = /^[0-9a-f]{1,8}$/
 
+const LONG_BYTES = 65_536
+const CONTENT_LENGTH = /\r\nContent-Length: \d+\r\n/
+
 export class RecordedConnection {
   readonly socket: Socket
   /** What came and is no whole request yet. */
@@ -79,8 +82,11 @@ export class Recorder {
     const connection = new RecordedConnection(socket)
     this.connections.add(connection)
     socket.on('data', (bytes: Buffer) => {
-      connection.rest += bytes.latin1Slice()
-      this.#read(connection)
+      const text = bytes.latin1Slice()
+      connection.rest += text
+      // The end of a long chunked body is the end of a read; to look for it in each would be quadratic.
+      const streaming = connection.rest.length > LONG_BYTES && !text.endsWith('\r\n\r\n')
+      if (!streaming || CONTENT_LENGTH.test(connection.rest.slice(0, LONG_BYTES))) this.#read(connection)
     })
     socket.on('error', () => {})
     socket.on('end', () => socket.end())

@@ -61,6 +61,20 @@ t.test('streams of which the client and the dyno did not tell the same', async (
   }
 })
 
+t.test('answers that Node reads otherwise', async (t) => {
+  const lane = await Lane.start()
+  t.teardown(() => lane.stop())
+  const tag = 'tag-00000001'
+  const coded = (coding: string) =>
+    `HTTP/1.1 200 OK\r\nX-Tag: ${tag}\r\nTransfer-Encoding: ${coding}\r\n\r\n1\r\nx\r\n0\r\n\r\n`
+  const plan = { ending: 'end', early: false, atMs: 0, excess: true } as const
+  const exchange = { client: 0, tag, method: 'GET', minorVersion: 1, body: '', pipelined: false } as const
+  for (const coding of ['chunked\t', 'chunked \t', 'chunked']) {
+    const answer = { ...exchange, plan: { ...plan, writes: [coded(coding)] } }
+    t.equal(await judgeAnswers(lane, [answer]), '', `the coding is ${JSON.stringify(coding)}`)
+  }
+})
+
 t.test(
   'docs/conformance-differences.md lists each class in which Postern is stricter than Node, and why',
   async (t) => {

@@ -158,7 +158,9 @@ function writeBody(dice: Dice, mayChunk: boolean, bait?: string): { payload: str
   let payload = ''
   let framed = ''
   for (let left = dice.below(dice.chance(0.03) ? 200 : 6); left > 0; left--) {
-    const chunk = large ? filler(dice, dice.between(1, 70_000)) : smallPayload(dice, bait) || 'x'
+    const chunk = large
+      ? filler(dice, dice.between(1, payload.length > 300_000 ? 100 : 70_000))
+      : smallPayload(dice, bait) || 'x'
     const size = '0'.repeat(dice.below(4)) + chunk.length.toString(16)
     payload += chunk
     framed += `${dice.chance(0.5) ? size.toUpperCase() : size}${dice.pick(EXTENSIONS)}\r\n${chunk}\r\n`

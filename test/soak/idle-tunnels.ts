@@ -60,10 +60,10 @@ async function bytesEach(headers: string): Promise<number> {
     // What is allocated once, for the first connections of all, is no cost of one.
     for (const socket of await openMany(router.port, '', BATCH)) socket.destroy()
     await settled()
-    const before = await router.residentBytes()
+    const before = router.residentBytes()
     const sockets = await openMany(router.port, headers)
     await settled()
-    const after = await router.residentBytes()
+    const after = router.residentBytes()
     for (const socket of sockets) socket.destroy()
     return (after - before) / count
   } finally {

@@ -77,11 +77,10 @@ const router = await RouterProcess.start(
 let failed = false
 try {
   for (const direction of ['warm-up', 'download', 'upload'] as const) {
-    const before = await router.residentBytes()
+    const before = router.residentBytes()
     let peak = before
-    const watch = setInterval(async () => {
-      const nowBytes = await router.residentBytes()
-      peak = Math.max(peak, nowBytes)
+    const watch = setInterval(() => {
+      peak = Math.max(peak, router.residentBytes())
     }, 50)
     const began = performance.now()
     const client = connect(router.port, '127.0.0.1')

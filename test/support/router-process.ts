@@ -19,6 +19,7 @@ export class RouterProcess {
   readonly port: number
   readonly #text: (apps: string, more: string) => string
   #log = ''
+  #workers: readonly number[] = []
 
   private constructor(
     directory: string,
@@ -80,10 +81,9 @@ ${apps}`
     writeFileSync(this.file, this.text(apps, more))
   }
 
-  /** Resident memory of the workers in bytes, as Linux counts it. */
-  async residentBytes(): Promise<number> {
-    const workers = (await this.processes()).filter(({ name }) => name.startsWith('worker'))
-    const bytes = workers.map(({ pid }) => {
+  /** Resident memory in bytes, as Linux counts it, of the workers that it began with. */
+  residentBytes(): number {
+    const bytes = this.#workers.map((pid) => {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8')
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1024
     })
@@ -166,6 +166,7 @@ ${apps}`
       this.until(async () => {
         if ((await this.admin('/readyz')).status !== 200) return false
         const workers = (await this.processes()).filter(({ name }) => name.startsWith('worker'))
+        this.#workers = workers.map(({ pid }) => pid)
         return workers.every(({ state }) => state === 'up') && (await this.dynos()).every(({ state }) => state === 'up')
       }),
     ])

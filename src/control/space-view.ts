@@ -1,0 +1,67 @@
+import type { AppConfig, Config } from '../config/config.ts'
+import type { DynoRow } from './admin/dyno-rows.ts'
+import { announcedRow, byName, discoveredRow } from './admin/dyno-rows.ts'
+import type { RunningDyno, Topology } from './admin/topology.ts'
+import { topology } from './admin/topology.ts'
+import type { DynoRegistry } from './registry.ts'
+import { dynoId } from './registry.ts'
+import type { RoutingState } from './routing-state.ts'
+
+/** What operators see of the dynos: those that were announced here, and those that only another DNS server knows. */
+export class SpaceView {
+  readonly #registry: DynoRegistry
+  readonly #state: RoutingState
+  readonly #config: () => Config
+  readonly #inFlight: (dynoId: string) => number
+
+  constructor(
+    registry: DynoRegistry,
+    state: RoutingState,
+    { config, inFlight }: { config: () => Config; inFlight: (dynoId: string) => number },
+  ) {
+    this.#registry = registry
+    this.#state = state
+    this.#config = config
+    this.#inFlight = inFlight
+  }
+
+  /** Every dyno in whatever state, by name. */
+  dynos(): DynoRow[] {
+    const rows = this.#registry.all().map((dyno) => announcedRow(dyno, this.#inFlight))
+    for (const app of this.#config().apps) {
+      if (!isLearnedElsewhere(app)) continue
+      for (const dyno of this.#state.dynosOf(app.name)) rows.push(discoveredRow(app.name, dyno, this.#inFlight))
+    }
+    return rows.sort(byName)
+  }
+
+  /** The dynos that are up or will be. */
+  topology(): Topology {
+    const { space, dns, apps } = this.#config()
+    const sources = apps.map((app) => ({
+      name: app.name,
+      domains: app.domains,
+      processTypes: app.formation.map(({ processType }) => processType),
+      dynos: this.#running(app),
+    }))
+    return topology(space.name, dns.zone, sources)
+  }
+
+  #running(app: AppConfig): RunningDyno[] {
+    const announced = this.#registry.ofApp(app.name).filter(({ state }) => state === 'starting' || state === 'up')
+    const dynos = announced.map(({ processType, number, address, ...dyno }) => {
+      return { id: dynoId({ processType, number, address, ...dyno }), processType, number, address }
+    })
+    if (!isLearnedElsewhere(app)) return dynos
+    const found = this.#state.dynosOf(app.name).filter(({ draining }) => !draining)
+    return dynos.concat(
+      found.map(({ id, name, address }) => {
+        return { id, processType: 'web', number: Number(name.slice('web.'.length)), address }
+      }),
+    )
+  }
+}
+
+function isLearnedElsewhere({ formation }: AppConfig): boolean {
+  return formation.some(({ processType, source }) => processType === 'web' && source.kind === 'dns')
+}
