@@ -2,9 +2,6 @@ import { COLON, DOT, HEX, ZERO } from './tables.ts'
 
 /** Whether bytes are the text of an address, as strictly as it is written: what differs between parsers is none. */
 
-/** `0000:0000:0000:0000:0000:ffff:255.255.255.255` */
-const LONGEST_IPV6 = 45
-
 /** Four decimal octets without leading zeros, which are octal to some parsers (RFC 6943 §3.1.1). */
 export function isIPv4(bytes: Uint8Array, start: number, end: number): boolean {
   let octet = 0
@@ -30,7 +27,7 @@ export function isIPv4(bytes: Uint8Array, start: number, end: number): boolean {
 
 /** RFC 4291 §2.2, without zone id. `::` stands for at least one group. */
 export function isIPv6(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start < 2 || end - start > LONGEST_IPV6) return false
+  if (end - start < 2) return false
   let groups = 0
   let gap = false
   let at = start
@@ -40,7 +37,6 @@ export function isIPv6(bytes: Uint8Array, start: number, end: number): boolean {
     at += 2
   }
   while (at < end) {
-    if (groups === 8) return false
     const groupStart = at
     while (at < end && HEX[bytes[at]!]! < 16) at++
     if (at < end && bytes[at] === DOT) {

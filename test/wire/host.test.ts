@@ -22,6 +22,9 @@ t.test('case, port and one trailing dot do not tell hosts apart', async (t) => {
     ['_dmarc.a.example', '_dmarc.a.example'],
     ['xn--bcher-kva.example', 'xn--bcher-kva.example'],
     ['1a.2b', '1a.2b'],
+    ['AZ.example', 'az.example'],
+    ['a.1-1', 'a.1-1'],
+    ['a.example:9', 'a.example'],
     ['3.example', '3.example'],
     ['127.0.0.1', '127.0.0.1'],
     ['127.0.0.1:80', '127.0.0.1'],
@@ -70,6 +73,8 @@ t.test('what is no host is refused', async (t) => {
     `${long}${'b'.repeat(9)}`,
     '*',
     '*.example',
+    'a.example/80',
+    'a.example;80',
     "a'b",
     'a(b)',
     'a~b',
@@ -97,6 +102,8 @@ t.test('a port is one to five digits up to 65,535', async (t) => {
     '8o',
     '80:80',
     ':',
+    ':12:3',
+    '::1.2.3.',
     '80.',
     '1e3',
   ]) {
@@ -115,6 +122,9 @@ t.test('a host that ends in a number is a strict dotted quad or nothing', async 
     '1.2.3.4.5',
     '0',
     'a.1',
+    'a.0.0.1',
+    '1.b.0.1',
+    '1.2.3./4',
     'example.0x7f.1',
     '1.2.3.04',
     '1..2.3',
@@ -176,7 +186,19 @@ t.test('an IPv6 literal is strict RFC 4291 text in brackets', async (t) => {
   ]) {
     t.equal(hostVerdict(`[${text}]`), '400 bad Host', JSON.stringify(text))
   }
-  for (const value of ['[::1', '::1', '[::1]]', '[[::1]]', '[::1]a', '[::1].', '[]', '[', '::1]', 'a[::1]']) {
+  for (const value of [
+    '[::1',
+    '::1',
+    '[::1]]',
+    '[[::1]]',
+    '[::1]a',
+    '[::1].',
+    '[]',
+    '[',
+    '[::1]x80',
+    '::1]',
+    'a[::1]',
+  ]) {
     t.equal(hostVerdict(value), '400 bad Host', value)
   }
   t.notOk(isIPv6(bytesOf('0000:0000:0000:0000:0000:0000:0000:0000:0000'), 0, 44))

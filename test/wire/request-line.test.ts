@@ -120,6 +120,7 @@ t.test('a target in no form that a request has is refused', async (t) => {
     'http//a.example',
     'h',
     'mailto:a@b',
+    'hxxp://a.example/',
     '.',
     '\\a',
     '%2f',
@@ -212,6 +213,7 @@ t.test('up to two empty lines before the request line are dropped', async (t) =>
 t.test('a bare CR or LF does not end the request line', async (t) => {
   t.equal(verdict('GET / HTTP/1.1\nHost: a.example\n\n'), '400 bare LF')
   t.equal(verdict('GET / HTTP/1.1\rHost: a.example\r\r'), '400 bare CR')
+  t.equal(verdict('GET / HTTP/1.1\rXHost: a.example\r\n\r\n'), '400 bare CR')
   t.equal(verdict('GET /\nHost: a.example\r\n\r\n'), '400 bare LF')
   t.equal(verdict('GET\n'), '400 bare LF')
   t.equal(verdict('GET / HTTP\n'), '400 bare LF')
@@ -237,7 +239,10 @@ t.test('what was read of a refused request is known, for the log and the answer'
   t.match(head, { method: 'POST', target: '/a', minorVersion: 0, host: 'a.example', accept: 'text/html' })
   t.match(request('GET /a b HTTP/1.1\r\n').head, { method: 'GET', target: '/a', host: '' })
   t.match(request('GET /a\x00b').head, { method: 'GET', target: '', host: '' })
-  t.match(request('G@T').head, { method: '', target: '' })
+  t.match(request('\r\nG@T').head, { method: '', target: '' })
+  t.equal(request(message('GET / HTTP/1.1', 'X-A: b', 'B@d: 1')).head.host, '', 'no Host came')
+  t.equal(request(message('GET / HTTP/1.1', 'Host: a', 'Host: b')).head.host, '', 'two came')
+  t.equal(request(message('GET / HTTP/1.1', 'X-A: b', 'Host: a b')).head.host, '', 'none that is valid')
 })
 
 t.test('the leading lines of a head in pieces are read as if it came whole', async (t) => {

@@ -35,14 +35,14 @@ export function request(text: string | Buffer, limits: Partial<HeadLimits> = {})
   const bytes = bytesOf(text)
   const head = new RequestHead()
   const result = parseRequestHead(bytes, 0, bytes.length, head, { ...DEFAULT_LIMITS, ...limits })
-  return { ...outcome(result), head }
+  return { ...outcome(wholeHead(bytes, result)), head }
 }
 
 export function response(text: string | Buffer, method = 'GET', limits: Partial<HeadLimits> = {}): ResponseOutcome {
   const bytes = bytesOf(text)
   const head = new ResponseHead()
   const result = parseResponseHead(bytes, 0, bytes.length, head, { ...DEFAULT_LIMITS, ...limits }, method)
-  return { ...outcome(result), head }
+  return { ...outcome(wholeHead(bytes, result)), head }
 }
 
 /** The head of a request that has to be accepted. */
@@ -164,6 +164,15 @@ function inPieces(
     if (result !== 0) return result
   }
   return 0
+}
+
+/** An accepted head ends after its first empty line, neither before nor later. */
+function wholeHead(bytes: Buffer, result: number): number {
+  let start = 0
+  while (bytes[start] === 0x0d || bytes[start] === 0x0a) start++
+  const end = bytes.indexOf('\r\n\r\n', start) + 4
+  if (result > 0 && result !== end) throw new Error(`consumed ${result} bytes of a head of ${end}`)
+  return result
 }
 
 function outcome(result: number): Outcome {
