@@ -190,8 +190,9 @@ t.test('a slow client that has closed its side is one that is slow', async (t) =
   const { router, dyno } = await openStage(t, { time: 'stopped', script: streaming })
   const client = await router.client()
   client.socket.pause()
-  client.socket.end(GET)
+  client.send(GET)
   await filled(await dyno.connection())
+  client.socket.end()
   await router.pass(50_000)
   t.strictSame(router.lines, [])
   client.socket.resume()
@@ -203,6 +204,30 @@ t.test('a slow client that has closed its side is one that is slow', async (t) =
   })
   client.close()
   t.match(await router.line(), / code=H27 /)
+})
+
+t.test('a slow client that has closed its side and has taken all there was counts as gone soon', async (t) => {
+  const { router, dyno } = await openStage(t, { time: 'stopped' })
+  const client = await router.client()
+  client.socket.pause()
+  client.send(GET)
+  const connection = await dyno.connection()
+  await connection.until('\r\n\r\n')
+  connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${33 * MIB}\r\n\r\n`)
+  connection.send(Buffer.alloc(32 * MIB))
+  await filled(connection)
+  client.socket.end()
+  await settled()
+  let taken = 0
+  client.socket.resume()
+  await client.when(() => {
+    taken += client.received.length
+    client.received = Buffer.alloc(0)
+    return taken > 32 * MIB
+  })
+  await settled()
+  await router.pass(2000)
+  t.match(await router.line(), / code=H27 .* status=499 /)
 })
 
 t.test('a client that closes its side in the middle of its request is gone', async (t) => {

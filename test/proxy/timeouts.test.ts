@@ -143,6 +143,33 @@ t.test('while the dyno takes nothing the client is not the one that is idle', as
   t.match(await router.line(), /at=error code=H15 desc="Idle connection" .* status=503 /)
 })
 
+t.test('nor is it when it has just taken the beginning of an early answer', async (t) => {
+  const { router, dyno } = await openStage(t, {
+    time: 'stopped',
+    script: ({ socket }) => socket.pause(),
+    app: { timeouts: { idleMs: 300_000 } },
+  })
+  const client = await router.client()
+  client.socket.pause()
+  client.send(request('POST', `Content-Length: ${64 * 1024 * 1024}\r\n`))
+  client.send(Buffer.alloc(64 * 1024 * 1024))
+  const connection = await dyno.connection()
+  await settled()
+  const bytes = 32 * 1024 * 1024
+  connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes + 1}\r\n\r\n`)
+  connection.send(Buffer.alloc(bytes))
+  await filled(connection)
+  let taken = 0
+  client.socket.resume()
+  await client.when(() => {
+    taken += client.received.length
+    client.received = Buffer.alloc(0)
+    return taken > bytes
+  })
+  await router.pass(100_000)
+  t.strictSame(router.lines, [])
+})
+
 t.test(
   'while its request waits in the queue a client that has sent what is kept is not the one that is idle',
   async (t) => {
