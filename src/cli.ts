@@ -10,8 +10,18 @@ if (major < OLDEST_NODE[0]! || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[
   console.error(`postern: needs Node ${OLDEST_NODE.join('.')} or newer; this is ${process.versions.node}`)
   process.exitCode = 1
 } else {
-  const { main } = await import('./cli/main.ts')
-  process.exitCode = await main(process.argv.slice(2))
+  const { ownRole } = await import('./process/child.ts')
+  const role = ownRole()
+  if (role === 'control') {
+    const { runControl } = await import('./process/control.ts')
+    runControl()
+  } else if (role === 'worker') {
+    const { runWorker } = await import('./process/worker.ts')
+    runWorker()
+  } else {
+    const { main } = await import('./cli/main.ts')
+    process.exitCode = await main(process.argv.slice(2))
+  }
 }
 
 export {}

@@ -1,11 +1,9 @@
 import { readFileSync } from 'node:fs'
-import type { Config, ListenerConfig } from './config/config.ts'
+import type { Config } from './config/config.ts'
 import { ControlPlane } from './control/control-plane.ts'
 import type { SnapshotData } from './model/snapshot.ts'
-import { formatJson, formatLogfmt } from './proxy/access-log.ts'
+import { listenerOptions, openAccessLog } from './process/data-plane-options.ts'
 import { DataPlane } from './proxy/data-plane.ts'
-import type { ListenerOptions } from './proxy/listener.ts'
-import { createLogSink } from './telemetry/log-sink.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { RouterMetrics } from './telemetry/router-metrics.ts'
 
@@ -17,7 +15,7 @@ export interface Router {
    */
   start(): Promise<void>
   /**
-   * Takes no more connections, lets requests end within `shutdown.drain`, stops the dynos that run here, closes. Calling it
+   * Says so at /readyz for `shutdown.notice`, then takes no more connections, lets requests end within `shutdown.drain`, stops the dynos that run here, closes. Calling it
    * again with `hurry` cuts what is left and kills what runs.
    */
   stop(options?: { readonly hurry?: boolean }): Promise<void>
@@ -58,22 +56,13 @@ class InProcessRouter implements Router {
   #config: Config
   #plane: DataPlane | null = null
   #stopped: Promise<void> | null = null
+  readonly #hurried = Promise.withResolvers<void>()
   #listening = false
 
   constructor(config: Config) {
     this.#config = config
     this.#logger = createLogger({ level: config.log.level })
-    const { access, format } = config.log
-    this.#accessLog =
-      access === 'off'
-        ? null
-        : {
-            format: format === 'json' ? formatJson : formatLogfmt,
-            sink: createLogSink(access, {
-              onDrop: (lines) => this.#metrics.logLinesDropped(lines),
-              onTrouble: (error) => this.#logger.error({ err: error }, 'the access log cannot be written'),
-            }),
-          }
+    this.#accessLog = openAccessLog(config.log, { logger: this.#logger, metrics: this.#metrics })
     this.#control = new ControlPlane(config, {
       dataPlane: {
         apply: (data) => this.#apply(data),
@@ -120,6 +109,7 @@ class InProcessRouter implements Router {
   }
 
   async stop({ hurry = false } = {}): Promise<void> {
+    if (hurry) this.#hurried.resolve()
     this.#stopped ??= this.#stop(hurry ? 0 : this.#config.shutdown.drainMs)
     if (hurry) {
       this.#plane?.hurry()
@@ -130,6 +120,14 @@ class InProcessRouter implements Router {
 
   /** In reverse order of starting: first nothing comes in, then what runs ends, last the logs. */
   async #stop(drainMs: number): Promise<void> {
+    const { noticeMs } = this.#config.shutdown
+    this.#control.announceStop()
+    if (noticeMs > 0) {
+      const notice = Promise.withResolvers<void>()
+      const timer = setTimeout(notice.resolve, noticeMs)
+      await Promise.race([notice.promise, this.#hurried.promise])
+      clearTimeout(timer)
+    }
     this.#listening = false
     await this.#plane?.stop(drainMs)
     await this.#control.stop()
@@ -148,17 +146,5 @@ class InProcessRouter implements Router {
       logger: this.#logger,
       accessLog: log === null ? null : { format: log.format, write: (line) => log.sink.write(line) },
     })
-  }
-}
-
-function listenerOptions(listener: ListenerConfig): ListenerOptions {
-  const { name, host, port, exposure, forwardedFor, proxyProtocol } = listener
-  return {
-    name,
-    host,
-    port,
-    exposure,
-    forwardedFor,
-    proxyHeaderFrom: proxyProtocol === null ? null : proxyProtocol.from,
   }
 }

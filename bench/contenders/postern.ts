@@ -40,6 +40,8 @@ function configuration(facts: Facts): object {
     ),
     dns: { address: `127.0.0.1:${facts.sparePort}` },
     admin: { address: 'unix:postern.sock' },
+    // The scenarios compare per core.
+    workers: 1,
     log: { access: facts.accessLog ?? 'off' },
   }
 }

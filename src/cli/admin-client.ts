@@ -16,17 +16,18 @@ export const ADMIN_HELP = `  --config FILE    find the router by this file's adm
 
 const TIMEOUT_MS = 10_000
 
-/** Asks a running router: GET `path`, JSON. @throws Failure, UsageError */
+/** Asks a running router: JSON. `good`: statuses that are answers and no failures. @throws Failure, UsageError */
 export async function askRouter(
   path: string,
   options: { config: string; admin?: string | undefined },
+  { method = 'GET', good = [200] }: { method?: 'GET' | 'POST'; good?: readonly number[] } = {},
 ): Promise<unknown> {
   const address = options.admin ?? (await addressOf(options.config))
   const client = connectTo(address)
   try {
-    const { statusCode, body } = await client.request({ method: 'GET', path })
+    const { statusCode, body } = await client.request({ method, path })
     const text = await body.text()
-    if (statusCode !== 200) throw new Failure(`the router answered ${statusCode}: ${text.slice(0, 200)}`)
+    if (!good.includes(statusCode)) throw new Failure(`the router answered ${statusCode}: ${text.slice(0, 200)}`)
     return JSON.parse(text)
   } catch (error) {
     if (error instanceof Failure) throw error

@@ -7,6 +7,16 @@ import { Failure, UsageError } from './command.ts'
 const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Command> }>> = {
   start: { summary: 'Start a router', load: async () => (await import('./start.ts')).start },
   check: { summary: 'Check a configuration file', load: async () => (await import('./check.ts')).check },
+  plan: { summary: 'Show what a reload would change', load: async () => (await import('./plan.ts')).plan },
+  reload: {
+    summary: 'Take the changed configuration file into use',
+    load: async () => (await import('./reload.ts')).reload,
+  },
+  upgrade: {
+    summary: 'Replace the processes by the program on disk',
+    load: async () => (await import('./upgrade.ts')).upgrade,
+  },
+  top: { summary: 'Show the processes of the router', load: async () => (await import('./top.ts')).top },
   ps: { summary: 'Show the dynos', load: async () => (await import('./ps.ts')).ps },
   topology: {
     summary: 'Show apps, formations and addresses',

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { formatProblem } from '../config/problems.ts'
@@ -16,7 +17,8 @@ const BANNER_POLL_MS = 50
 export const start: Command = {
   help: `usage: postern start [--config FILE]
 
-Starts a router and runs until it gets SIGINT or SIGTERM: then it stops with care; a second signal hurries it.
+Starts a router and runs until it gets SIGINT or SIGTERM: then it stops with care; a second signal hurries it. SIGHUP reads the
+file again and lets go of the access log; SIGUSR2 replaces its processes by the program that is on disk.
 
   --config FILE    what to run (default ${DEFAULT_FILE})
 
@@ -29,11 +31,14 @@ example: postern start --config /etc/postern/space.yml`,
       for (const problem of result.problems) console.error(formatProblem(problem))
       return 1
     }
-    const { createRouter } = await import('../router.ts')
-    const router = createRouter(result.config)
+    const { Supervisor } = await import('../process/supervisor.ts')
+    const router = new Supervisor(result.config)
     const signals = stopSignals()
+    process.on('SIGHUP', () => router.reload())
+    process.on('SIGUSR2', () => router.upgrade())
     try {
       await router.start()
+      tellServiceManager('--ready')
       const isStopping = await Promise.race([
         printBanner(result.config).then(() => false),
         signals.first.then(() => true),
@@ -41,10 +46,12 @@ example: postern start --config /etc/postern/space.yml`,
       if (!isStopping) await signals.first
     } catch (error) {
       console.error(`postern start: ${(error as Error).message}`)
-      await router.stop({ hurry: true })
+      router.hurry()
+      await router.stop()
       process.exit(1)
     }
-    void signals.second.then(() => router.stop({ hurry: true }))
+    tellServiceManager('--stopping')
+    void signals.second.then(() => router.hurry())
     await router.stop()
     // Nothing is left to do; should anything still hold the event loop, it must not hold the operator.
     process.exit(0)
@@ -64,6 +71,14 @@ function stopSignals(): { first: Promise<void>; second: Promise<void> } {
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   return { first: first.promise, second: second.promise }
+}
+
+/** systemd waits for this with Type=notify. Its own program says it: the protocol needs a kind of socket that Node does not have. */
+function tellServiceManager(what: '--ready' | '--stopping'): void {
+  if (process.env.NOTIFY_SOCKET === undefined) return
+  spawn('systemd-notify', [what], { stdio: 'ignore' }).on('error', (error) => {
+    console.error(`postern start: the service manager was not told (${what}): ${error.message}`)
+  })
 }
 
 async function printBanner(config: Config): Promise<void> {

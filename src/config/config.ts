@@ -31,6 +31,8 @@ export interface Config {
   readonly timeouts: RouterTimeouts
   readonly headers: HeaderPolicy
   readonly shutdown: ShutdownConfig
+  /** Worker processes; as many as there are processors unless the file says. A router in one process ignores it. */
+  readonly workers: number
 }
 
 export interface SpaceConfig {
@@ -145,8 +147,12 @@ export interface LogConfig {
 }
 
 export interface ShutdownConfig {
+  /** Between the first word that the router will stop (readyz) and the end of accepting. */
+  readonly noticeMs: number
   /** How long requests in flight may take once the router stops accepting. */
   readonly drainMs: number
+  /** How long the tunnels of a worker may go on after another worker has taken its place. */
+  readonly tunnelsMs: number
   /** Between SIGTERM and SIGKILL of a dyno. */
   readonly dynoGraceMs: number
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import type { BalancePolicy, TrustedRange } from '../model/snapshot.ts'
 import { endpointText } from './addresses.ts'
@@ -65,7 +66,13 @@ export function normalise(input: SpaceFile, file: string): Config {
       quarantineMs: timeouts.quarantine,
     },
     headers: input.headers,
-    shutdown: { drainMs: input.shutdown.drain, dynoGraceMs: input.shutdown.dynoGrace },
+    shutdown: {
+      noticeMs: input.shutdown.notice,
+      drainMs: input.shutdown.drain,
+      tunnelsMs: input.shutdown.tunnels,
+      dynoGraceMs: input.shutdown.dynoGrace,
+    },
+    workers: input.workers === 'auto' ? availableParallelism() : input.workers,
   }
 }
 

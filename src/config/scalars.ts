@@ -167,6 +167,24 @@ export function count(least: number, most: number): z.ZodType<number, number> {
   })
 }
 
+/** A whole number, or the word that leaves the choice to the router. */
+export function wordOrCount<const Word extends string>(
+  word: Word,
+  least: number,
+  most: number,
+): z.ZodType<Word | number, Word | number> {
+  const kind = {
+    name: `${word}, or whole number, ${least} to ${most}`,
+    expects: `${word}, or a whole number from ${least} to ${most}`,
+    json: { anyOf: [{ const: word }, { type: 'integer', minimum: least, maximum: most }] },
+  }
+  return scalar(kind, (input): Reading<Word | number> | undefined => {
+    if (input === word) return { value: word }
+    if (typeof input !== 'number' || !Number.isInteger(input) || input < least || input > most) return undefined
+    return { value: input }
+  })
+}
+
 export function flag(): z.ZodType<boolean, boolean> {
   const kind = { name: 'true or false', expects: 'true or false', json: { type: 'boolean' } }
   return scalar(kind, (input) => (typeof input === 'boolean' ? { value: input } : undefined))

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { adminAddress, cidr, localEndpoint, logTarget, remoteEndpoint } from './addresses.ts'
 import { key, mapOf, optional, required } from './keys.ts'
 import { NAME, name, pseudonym, zone } from './names.ts'
-import { choice, count, duration, flag, percent, size } from './scalars.ts'
+import { choice, count, duration, flag, percent, size, wordOrCount } from './scalars.ts'
 import { app, trustedRange } from './schema-app.ts'
 
 /**
@@ -21,18 +21,18 @@ const space = z.strictObject({
 })
 
 const listener = z.strictObject({
-  name: required(name('the name of a listener'), 'public', 'restart', 'Name of the listener, for logs and metrics.'),
-  address: required(localEndpoint(), '0.0.0.0:8080', 'restart', 'Where it listens; port 0 lets the system choose.'),
+  name: required(name('the name of a listener'), 'public', 'live', 'Name of the listener, for logs and metrics.'),
+  address: required(localEndpoint(), '0.0.0.0:8080', 'live', 'Where it listens; port 0 lets the system choose.'),
   exposure: required(
     choice('public', 'internal'),
     'public',
-    'restart',
+    'live',
     'public: inside clients and trusted ones; internal: inside clients only.',
   ),
   forwardedFor: key(
     choice('replace', 'append'),
     'replace',
-    'restart',
+    'live',
     'What becomes of the X-Forwarded-For that an untrusted peer sends.',
   ),
   proxyProtocol: optional(
@@ -40,12 +40,12 @@ const listener = z.strictObject({
       from: required(
         z.array(cidr()).min(1),
         ['10.0.0.0/24'],
-        'restart',
+        'live',
         'Peers that must send a PROXY header; from any other it is an error.',
       ),
     }),
     { from: ['10.0.0.0/24'] },
-    'restart',
+    'live',
     'Load balancers in front that tell the client address by the PROXY protocol (v1 or v2).',
   ),
 })
@@ -141,7 +141,19 @@ const headers = z.strictObject({
 })
 
 const shutdown = z.strictObject({
+  notice: key(
+    duration('0s', '1h'),
+    '0s',
+    'live',
+    'How long /readyz says that the router will stop before it takes no more connections.',
+  ),
   drain: key(duration('0s', '1h'), '30s', 'live', 'How long requests in flight may take once the router stops.'),
+  tunnels: key(
+    duration('0s', '168h'),
+    '1h',
+    'live',
+    'How long tunnels go on in a worker that was replaced by another.',
+  ),
   dynoGrace: key(duration('0s', '1h'), '30s', 'live', 'Between SIGTERM and SIGKILL of a dyno that runs here.'),
 })
 
@@ -150,7 +162,7 @@ export const spaceFile = z.strictObject({
   listeners: required(
     z.array(listener).min(1),
     [{ name: 'public', address: '0.0.0.0:8080', exposure: 'public' }],
-    'restart',
+    'live',
     'Sockets that take requests.',
   ),
   trustedIpRanges: optional(
@@ -175,6 +187,12 @@ export const spaceFile = z.strictObject({
   timeouts: key(timeouts, {}, 'live', 'Waits of the router as a whole; those of an app are at the app.'),
   headers: key(headers, {}, 'live', 'Headers beyond those that always go.'),
   shutdown: key(shutdown, {}, 'live', 'How the router stops.'),
+  workers: key(
+    wordOrCount('auto', 1, 512),
+    'auto',
+    'live',
+    'Processes that serve requests; auto: as many as there are processors.',
+  ),
 })
 
 /** What may be written: for programs that give a configuration as an object. */

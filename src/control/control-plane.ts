@@ -1,17 +1,23 @@
 import type { AppConfig, Config } from '../config/config.ts'
+import type { Dyno } from '../model/dyno.ts'
 import type { SnapshotData } from '../model/snapshot.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { RouterMetrics } from '../telemetry/router-metrics.ts'
 import { AdminServer } from './admin/admin-server.ts'
+import type { Operations } from './admin/routes.ts'
+import { Adoption } from './adoption.ts'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import type { DiscoverySource } from './discovery.ts'
 import { Discovery } from './discovery.ts'
 import { Drains } from './drains.ts'
 import { EmbeddedDns } from './embedded-dns.ts'
+import type { Inheritance } from './inheritance.ts'
 import { ListedDynos } from './listed-dynos.ts'
 import { LocalDynos } from './local-dynos.ts'
 import { DynoRegistry, dynoId, endpoint } from './registry.ts'
+import type { ReleaseRecords } from './release-book.ts'
+import { ReleaseBook } from './release-book.ts'
 import { RoutingState } from './routing-state.ts'
 import { ProcessRuntime } from './runtimes/process.ts'
 import type { Runtime } from './runtimes/runtime.ts'
@@ -42,6 +48,12 @@ export interface ControlPlaneOptions {
   exposition(): Promise<string>
   readonly clock?: Clock
   readonly runtime?: Runtime
+  /** What another control plane left when it ended; the data plane serves by it. */
+  readonly inheritance?: Inheritance
+  /** What is to be kept for an inheritance, whenever it changes. */
+  onReleases?(records: ReleaseRecords): void
+  /** What operators may do with the router as a whole; without it there are no such routes. */
+  readonly operations?: Operations
 }
 
 /**
@@ -66,6 +78,7 @@ export class ControlPlane {
   /** Whose dynos in the registry are not yet in the zone as they are. */
   readonly #changedApps = new Set<string>()
   #settling = false
+  #stopAnnounced = false
   #phase: 'new' | 'started' | 'stopping' = 'new'
   #stopped: Promise<void> | null = null
 
@@ -75,7 +88,12 @@ export class ControlPlane {
     this.#options = options
     this.#clock = clock
     this.#config = config
+    const { inheritance } = options
     this.#state = new RoutingState(config)
+    if (inheritance) {
+      this.#state.resume(inheritance.snapshot, clock.now())
+      this.#applied = inheritance.snapshot
+    }
     this.#runtime = options.runtime ?? new ProcessRuntime({ graceMs: config.shutdown.dynoGraceMs, log })
     this.#dns = new EmbeddedDns(config, { log, metrics })
     this.#drains = new Drains({
@@ -85,16 +103,21 @@ export class ControlPlane {
       drainMs: () => this.#config.shutdown.drainMs,
       onForgotten: () => this.#settleSoon(),
     })
-    this.#local = new LocalDynos({
+    const context = {
       runtime: this.#runtime,
       registry: this.#registry,
       clock,
       log,
       zone: config.dns.zone,
       // A router that stops has drained its data plane before: nothing can be in flight.
-      drained: (dyno) => (this.#phase === 'stopping' ? Promise.resolve() : this.#drains.drained(dyno)),
+      drained: (dyno: Dyno) => (this.#phase === 'stopping' ? Promise.resolve() : this.#drains.drained(dyno)),
       graceMs: () => this.#config.shutdown.dynoGraceMs,
-    })
+    }
+    this.#local = new LocalDynos(
+      context,
+      new ReleaseBook(inheritance?.releases, (records) => options.onReleases?.(records)),
+      new Adoption(inheritance?.instances ?? [], inheritance?.snapshot ?? null),
+    )
     this.#listed = new ListedDynos(this.#registry, clock)
     this.#discovery = new Discovery({
       lookup: lookupByDns,
@@ -137,6 +160,7 @@ export class ControlPlane {
         dynos: () => view.dynos(),
         topology: () => view.topology(),
         exposition,
+        operations: this.#options.operations ?? null,
       }
       this.#admin = await AdminServer.create(admin, version)
       await this.#admin.listen(this.#config.admin)
@@ -155,7 +179,7 @@ export class ControlPlane {
    * @throws RestartRequired
    */
   async apply(config: Config): Promise<void> {
-    const fixed = FIXED_KEYS.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]))
+    const fixed = fixedChanges(this.#config, config)
     if (fixed.length > 0) throw new RestartRequired(fixed)
     this.#use(config)
   }
@@ -177,6 +201,29 @@ export class ControlPlane {
     await this.#runtime.close()
     await this.#dns.stop()
     await this.#admin?.close()
+  }
+
+  /**
+   * From now on /readyz says that the router will stop; everything else goes on. A load balancer in front gets to know of it
+   * before connections are refused.
+   */
+  announceStop(): void {
+    this.#stopAnnounced = true
+  }
+
+  /** Lets go of DNS and admin for a control plane that takes over. Dynos run on; this one is of no use any more. */
+  async relinquish(): Promise<void> {
+    this.#phase = 'new'
+    this.#discovery.stop()
+    await Promise.all([this.#dns.stop(), this.#admin?.close()])
+  }
+
+  /** What the data plane would be told if this came into use, with the dynos that there are now. */
+  preview(config: Config): SnapshotData {
+    const state = new RoutingState(this.#config)
+    if (this.#applied) state.resume(this.#applied, this.#clock.now())
+    state.configure(config)
+    return state.snapshot()
   }
 
   /** Ends all dynos at once. A `stop` that waits for them is done soon after. */
@@ -257,7 +304,7 @@ export class ControlPlane {
   }
 
   #notReady(): string[] {
-    if (this.#phase === 'stopping') return ['the router is stopping']
+    if (this.#phase === 'stopping' || this.#stopAnnounced) return ['the router is stopping']
     const reasons: string[] = []
     if (!this.#applied || !this.#options.listening()) reasons.push('not every listener is bound')
     for (const { app, tried } of this.#discovery.statuses()) {
@@ -278,6 +325,10 @@ export class ControlPlane {
 
 /** Taken when the router starts, and then for good. */
 const FIXED_KEYS = ['space', 'dns', 'admin'] as const
+
+export function fixedChanges(before: Config, after: Config): (typeof FIXED_KEYS)[number][] {
+  return FIXED_KEYS.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
+}
 
 /** The configuration changes what only a start can change. */
 export class RestartRequired extends Error {

@@ -1,6 +1,7 @@
 import type { Dyno, DynoState } from '../model/dyno.ts'
 import { dynoName } from '../model/dyno.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import type { Adoptable } from './adoption.ts'
 import { acceptsConnections } from './boot-probe.ts'
 import type { Clock } from './clock.ts'
 import { pause } from './clock.ts'
@@ -96,7 +97,12 @@ export class DynoRunner {
   }
 
   start(): void {
-    this.#life = this.#live()
+    this.#life = this.#live(null)
+  }
+
+  /** Instead of `start`, for a program that runs already: up when this returns, if it was up before. */
+  adopt(running: Adoptable): void {
+    this.#life = this.#live(running)
   }
 
   /** No new requests, the old ones to their end, then SIGTERM, the grace time, SIGKILL. Resolves when nothing is left. */
@@ -126,11 +132,13 @@ export class DynoRunner {
     this.#firstBoot.resolve(false)
   }
 
-  async #live(): Promise<void> {
+  async #live(running: Adoptable | null): Promise<void> {
     const { clock } = this.#context
     let crashes = 0
+    let adopted = running
     while (!this.#stopped) {
-      const run = await this.#run(crashes)
+      const run = await this.#run(crashes, adopted)
+      adopted = null
       if (this.#stopped) return
       crashes = run.upMs >= BACK_OFF_RESET_MS ? 1 : crashes + 1
       const delayMs = backOffMs(crashes)
@@ -142,13 +150,20 @@ export class DynoRunner {
   }
 
   /** From a start to its end, however far it came. */
-  async #run(crashes: number): Promise<{ reason: string; upMs: number }> {
+  async #run(crashes: number, adopted: Adoptable | null): Promise<{ reason: string; upMs: number }> {
     const { clock, ports } = this.#context
     let upSinceMs = Number.POSITIVE_INFINITY
     let reason: string
     let port = 0
     try {
-      port = ports.take()
+      if (adopted) {
+        port = adopted.launch.port
+        ports.keep(port)
+        this.#instance = adopted.instance
+        if (!adopted.up) this.#enter('starting', port)
+      } else {
+        port = ports.take()
+      }
       for (let tries = 1; !this.#instance; tries++) {
         this.#enter('starting', port)
         try {
@@ -160,11 +175,12 @@ export class DynoRunner {
         }
       }
       if (this.#ending.signal.aborted) await this.#stopInstance(this.#instance)
-      reason = (await this.#boot(this.#instance, port)) ?? ''
+      // No turn of the event loop in between: the first snapshot has to show it as it is.
+      reason = adopted?.up ? '' : ((await this.#boot(this.#instance, port)) ?? '')
       if (reason === '') {
         upSinceMs = clock.now()
         if (!this.#stopped) {
-          this.#enter('up')
+          this.#enter('up', port)
           this.#firstBoot.resolve(true)
           // The first boot is routine; that a crash is over is news.
           this.#log[crashes > 0 ? 'info' : 'debug'](`up on ${endpoint(this.assignment.address, port)}`)

@@ -1,4 +1,5 @@
 import type { Logger } from '../telemetry/logger.ts'
+import type { Adoptable } from './adoption.ts'
 import type { Release, RunnerContext } from './dyno-runner.ts'
 import { DynoRunner } from './dyno-runner.ts'
 import type { Place } from './placement.ts'
@@ -6,6 +7,8 @@ import type { Place } from './placement.ts'
 export interface FormationContext extends RunnerContext {
   /** Where the next dyno of a process type goes, or one that takes over from `instead`; null when no address is left. */
   place(app: string, processType: string, instead: DynoRunner | null): Place | null
+  /** A program that an earlier control plane left running under this name. */
+  inherited(app: string, processType: string, number: number): Adoptable | null
 }
 
 /** The dynos of one process type of one app that run here: keeps as many as are wanted, of the release that is wanted. */
@@ -33,10 +36,15 @@ export class Formation {
 
   /** The dynos that are missing are announced when this returns; those of another release are replaced after that. */
   apply(quantity: number, release: Release): void {
-    const rolls = this.#release !== null && this.#release.name !== release.name
+    const before = this.#release
     this.#quantity = quantity
     this.#release = release
     this.#scale(release)
+    const isOther = (name: string) => name !== release.name
+    // Dynos that were inherited may be of another release than the first one that is wanted here.
+    const rolls = before
+      ? isOther(before.name)
+      : [...this.#dynos.values()].some((dyno) => isOther(dyno.assignment.release.name))
     if (!rolls) return
     this.#supersede()
     this.#roll = this.#roll.then(() => this.#replaceOneByOne(release))
@@ -64,7 +72,8 @@ export class Formation {
     }
     for (let number = 1; number <= this.#quantity; number++) {
       if (this.#dynos.has(number)) continue
-      const dyno = this.#start(number, release, null)
+      const running = this.#context.inherited(this.app, this.processType, number)
+      const dyno = running ? adoptedDyno(running, this.#context, release) : this.#start(number, release, null)
       if (dyno) this.#dynos.set(number, dyno)
     }
   }
@@ -119,4 +128,13 @@ export class Formation {
     this.#leaving.add(dyno)
     void dyno.stop().finally(() => this.#leaving.delete(dyno))
   }
+}
+
+/** The dyno that a running program is; `wanted` when that is the release it runs. */
+export function adoptedDyno(running: Adoptable, context: RunnerContext, wanted: Release | null = null): DynoRunner {
+  const { app, processType, number, az, address, release: name, command, cwd, env } = running.launch
+  const release = wanted?.name === name ? wanted : { name, command, cwd, env }
+  const dyno = new DynoRunner({ app, processType, number, az, address, release }, context)
+  dyno.adopt(running)
+  return dyno
 }

@@ -1,27 +1,36 @@
 import type { AppConfig, Config } from '../config/config.ts'
+import type { Adoption } from './adoption.ts'
 import type { DynoRunner } from './dyno-runner.ts'
 import type { FormationContext } from './formation.ts'
-import { Formation } from './formation.ts'
+import { adoptedDyno, Formation } from './formation.ts'
 import type { AddressPlan, Place } from './placement.ts'
 import { addressPlan, place } from './placement.ts'
 import { PortPool } from './port-pool.ts'
-import { ReleaseBook } from './release-book.ts'
+import type { ReleaseBook } from './release-book.ts'
 
 /** Every dyno that runs here: brings the formations to what the configuration says. */
 export class LocalDynos {
   readonly #context: FormationContext
-  readonly #releases = new ReleaseBook()
+  readonly #releases: ReleaseBook
+  readonly #adoption: Adoption
   /** By app, then by process type. */
   readonly #formations = new Map<string, Map<string, Formation>>()
-  readonly #leaving = new Set<Formation>()
+  readonly #leaving = new Set<Formation | DynoRunner>()
   /** Made when the first dyno needs an address: a space whose dynos all run elsewhere may be as small as it likes. */
   #plan: AddressPlan | null = null
   /** Addresses that are not for dynos although they are in the space. */
   #reserved: readonly string[] = []
 
-  constructor(context: Omit<FormationContext, 'place' | 'ports'>) {
+  constructor(
+    context: Omit<FormationContext, 'place' | 'ports' | 'inherited'>,
+    releases: ReleaseBook,
+    adoption: Adoption,
+  ) {
+    this.#releases = releases
+    this.#adoption = adoption
     this.#context = {
       ...context,
+      inherited: (app, processType, number) => adoption.take(app, processType, number),
       ports: new PortPool(),
       place: (app, processType, instead) => this.#place(app, processType, instead),
     }
@@ -37,19 +46,21 @@ export class LocalDynos {
     for (const [name, formations] of this.#formations) {
       if (!names.has(name)) for (const processType of formations.keys()) this.#dismiss(name, processType)
     }
+    // Whose app or number is gone, or who was on its way out already.
+    for (const running of this.#adoption.takeRest()) this.#leave(adoptedDyno(running, this.#context))
   }
 
   async stop(): Promise<void> {
     for (const [name, formations] of this.#formations) {
       for (const processType of formations.keys()) this.#dismiss(name, processType)
     }
-    await Promise.all([...this.#leaving].map((formation) => formation.stop()))
+    await Promise.all([...this.#leaving].map((each) => each.stop()))
   }
 
   /** Ends every dyno at once; `stop` resolves then. */
   kill(): void {
     for (const formations of this.#formations.values()) for (const formation of formations.values()) formation.kill()
-    for (const formation of this.#leaving) formation.kill()
+    for (const each of this.#leaving) each.kill()
   }
 
   #applyApp(app: AppConfig): void {
@@ -75,8 +86,12 @@ export class LocalDynos {
     if (!formations || !formation) return
     formations.delete(processType)
     if (formations.size === 0) this.#formations.delete(app)
-    this.#leaving.add(formation)
-    void formation.stop().finally(() => this.#leaving.delete(formation))
+    this.#leave(formation)
+  }
+
+  #leave(leaving: Formation | DynoRunner): void {
+    this.#leaving.add(leaving)
+    void leaving.stop().finally(() => this.#leaving.delete(leaving))
   }
 
   #place(app: string, processType: string, instead: DynoRunner | null): Place | null {

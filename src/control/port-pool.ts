@@ -23,6 +23,11 @@ export class PortPool {
     throw new RangeError(`all ports from ${FIRST_PORT} to ${LAST_PORT} are in use by dynos`)
   }
 
+  /** For a dyno that has it already. */
+  keep(port: number): void {
+    this.#inUse.add(port)
+  }
+
   give(port: number): void {
     this.#inUse.delete(port)
   }

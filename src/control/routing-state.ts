@@ -83,6 +83,27 @@ export class RoutingState {
     for (const name of this.#apps.keys()) if (!names.has(name)) this.#apps.delete(name)
   }
 
+  /**
+   * Goes on from the last snapshot of another one, for the configuration of that one: dynos that take requests keep them until
+   * discovery says otherwise.
+   */
+  resume(snapshot: SnapshotData, nowMs: number): void {
+    const { version, apps, ...settings } = snapshot
+    this.#snapshot = snapshot
+    this.#settings = JSON.stringify([settings, apps.map((app) => app.name)])
+    for (const entry of apps) {
+      const app = this.#apps.get(entry.name)
+      if (!app) continue
+      app.entry = entry
+      app.text = JSON.stringify(entry)
+      app.answered = true
+      app.discovered = entry.dynos.filter(({ draining }) => !draining)
+      for (const dyno of entry.dynos) {
+        if (dyno.draining) app.draining.set(dyno.id, { entry: dyno, sinceMs: nowMs })
+      }
+    }
+  }
+
   /** The web dynos of an app by its newest answer. Those that are no longer in it drain. */
   discovered(name: string, dynos: readonly DiscoveredDyno[], nowMs: number): void {
     const app = this.#apps.get(name)

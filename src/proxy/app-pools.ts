@@ -7,6 +7,8 @@ import type { TimerWheel } from './timer-wheel.ts'
 /** The pool of every app in this worker. */
 export class AppPools {
   readonly #pools = new Map<string, AppPool>()
+  /** Of apps that are gone, but have requests in flight. */
+  readonly #leaving = new Set<AppPool>()
   readonly #settings: PoolSettings
 
   constructor(options: {
@@ -39,7 +41,9 @@ export class AppPools {
       if (snapshot.appsByName.has(name)) continue
       this.#pools.delete(name)
       pool.retire()
+      this.#leaving.add(pool)
     }
+    for (const pool of this.#leaving) if (pool.idle) this.#leaving.delete(pool)
   }
 
   /** Throws for an app that no snapshot has had: apps are looked up in a snapshot first. */
@@ -49,9 +53,15 @@ export class AppPools {
     return pool
   }
 
-  /** For metrics and for what a worker reports; pools of apps that are gone are not among them. */
+  /** For metrics; pools of apps that are gone are not among them. */
   values(): Iterable<AppPool> {
     return this.#pools.values()
+  }
+
+  /** With those of apps that are gone whose requests are still in flight. */
+  *all(): Generator<AppPool> {
+    yield* this.#pools.values()
+    yield* this.#leaving
   }
 }
 

@@ -65,6 +65,12 @@ export class AppPool implements TimerTarget {
     return this.#queue.length
   }
 
+  /** Nothing is in flight on any dyno. */
+  get idle(): boolean {
+    for (const dyno of this.dynos.values()) if (dyno.inFlight > 0) return false
+    return true
+  }
+
   /** A newer version of the same app. */
   apply(app: App): void {
     this.app = app

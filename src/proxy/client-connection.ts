@@ -118,6 +118,8 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   #waitMs = 0
   #takenSeen = 0
   #sideClosed = false
+  /** When it began to wait for a request. */
+  #restsSinceMs: number
   #consuming = false
 
   constructor(
@@ -137,6 +139,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.destinationPort = entrance.port
     this.exchange = new Exchange(this, handler)
     this.#timer = new TimerEntry(this)
+    this.#restsSinceMs = host.wheel.clock.nowMs
     this.#state = needsProxyHeader ? State.proxyHeader : State.head
     if (needsProxyHeader) this.#waitFor(Wait.proxyHeader, host.timeouts.proxyHeaderMs)
     else this.#waitFor(Wait.firstByte, host.timeouts.requestFirstByteMs)
@@ -377,6 +380,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
       return
     }
     this.#state = State.head
+    this.#restsSinceMs = this.#host.wheel.clock.nowMs
     this.#waitFor(Wait.keepAlive, this.#host.timeouts.clientKeepAliveMs)
     this.resume()
     if (this.#ahead.length > 0 && !this.#consuming) this.#consumeAhead()
@@ -405,9 +409,10 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     super.reset()
   }
 
-  /** Ends the connection if it is between two requests. The router is stopping. */
-  endIfIdle(): void {
-    if (this.#state === State.head && this.#ahead.length === 0) this.sayGoodbye()
+  /** Ends the connection if it has been between two requests for so long. The router is stopping. */
+  endIfIdle(restMs: number): void {
+    if (this.#state !== State.head || this.#ahead.length > 0) return
+    if (this.#host.wheel.clock.nowMs - this.#restsSinceMs >= restMs) this.sayGoodbye()
   }
 
   watchWrites(idleMs: number): void {

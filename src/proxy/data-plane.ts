@@ -11,6 +11,8 @@ import type { BackendConnection } from './backend-connection.ts'
 import { BackendPool } from './backend-pool.ts'
 import { ClientConnection, type ClientHost, type Entrance } from './client-connection.ts'
 import { Clock, type TimeSource } from './clock.ts'
+import { Drain } from './drain.ts'
+import type { DynoState } from './dyno-state.ts'
 import type { Exchange } from './exchange.ts'
 import { Listener, type ListenerHost, type ListenerOptions } from './listener.ts'
 import { Pipeline, type PipelineHost } from './pipeline.ts'
@@ -28,6 +30,8 @@ export interface DataPlaneOptions {
   readonly zone?: string
   /** The system's when left out; tests have their own. */
   readonly time?: TimeSource
+  /** A dyno that takes no more requests has none in flight. */
+  readonly onDrained?: () => void
 }
 
 /** More clients than this that were turned away and take their answer are not waited for: they are reset. */
@@ -52,7 +56,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
   /** Clients that were turned away and have not closed yet. */
   #leaving = 0
   readonly #record = new AccessRecord()
-  #whenEmpty: (() => void) | null = null
+  #drain: Drain | null = null
 
   constructor(options: DataPlaneOptions) {
     this.#options = options
@@ -67,7 +71,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
       timeouts,
       limits,
       zone: options.zone,
-      onDrained: (dyno) => this.backends.drop(dyno),
+      onDrained: (dyno) => this.#dynoDrained(dyno),
     })
     this.pools.apply(this.snapshot)
     this.#pipeline = new Pipeline(this)
@@ -100,13 +104,19 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     this.#judgeTunnels()
   }
 
-  /** Opens what is new, then closes what is gone. Rejects, with nothing changed, when an address cannot be bound. */
-  async listen(wanted: readonly ListenerOptions[]): Promise<void> {
+  /**
+   * Opens what is new, then closes what is gone. Rejects, with nothing changed, when an address cannot be bound.
+   * `boundFor`: gives the handle of a socket that somebody else bound for a listener, or null; asked for what is new only.
+   */
+  async listen(
+    wanted: readonly ListenerOptions[],
+    boundFor: (listener: string) => object | null = () => null,
+  ): Promise<void> {
     const opened: Listener[] = []
     try {
       for (const options of wanted) {
         if (sameSocket(this.#listeners.get(options.name)?.options, options)) continue
-        const listener = new Listener(options, this)
+        const listener = new Listener(options, this, boundFor(options.name))
         await listener.listen()
         opened.push(listener)
       }
@@ -133,41 +143,62 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
 
   /** Requests and tunnels under way on a dyno. */
   inFlight(dynoId: string): number {
-    for (const pool of this.pools.values()) {
-      const dyno = pool.dynos.get(dynoId)
-      if (dyno !== undefined) return dyno.inFlight
+    let inFlight = 0
+    for (const pool of this.pools.all()) inFlight += pool.dynos.get(dynoId)?.inFlight ?? 0
+    return inFlight
+  }
+
+  /** The same of every dyno that has any. */
+  *busyDynos(): Generator<{ readonly id: string; readonly inFlight: number }> {
+    for (const pool of this.pools.all()) {
+      for (const { id, inFlight } of pool.dynos.values()) if (inFlight > 0) yield { id, inFlight }
     }
-    return 0
+  }
+
+  /** Open connections of clients, tunnels among them. */
+  get connections(): number {
+    return this.#clients.size
+  }
+
+  /** How many tunnels of each app would be cut if this came into use. */
+  tunnelsEndedBy(data: SnapshotData): Map<string, number> {
+    const planned = compileSnapshot(data, this.snapshot)
+    const ended = new Map<string, number>()
+    for (const x of this.tunnels) {
+      const { name } = x.app!
+      if (objectionTo(x, planned) !== null) ended.set(name, (ended.get(name) ?? 0) + 1)
+      // A client remembers by which rules it was judged last.
+      x.client.facts.judgeAgain(this.snapshot.access)
+    }
+    return ended
   }
 
   /**
-   * Takes no more connections, lets requests end, then cuts what is left after `drainMs`. Tunnels are ended at once: nobody
-   * knows when they would end by themselves.
+   * Takes no more connections and lets those that are open end (see Drain): requests within `drainMs`, tunnels within
+   * `tunnelsMs`, the same unless said otherwise.
    */
-  async stop(drainMs: number): Promise<void> {
+  async stop(drainMs: number, tunnelsMs: number = drainMs): Promise<void> {
     this.closing = true
     for (const listener of this.#listeners.values()) listener.close()
     this.#listeners.clear()
-    for (const x of [...this.tunnels]) this.#pipeline.endTunnel(x)
-    for (const client of [...this.#clients]) client.endIfIdle()
-    if (this.#clients.size > 0 && drainMs > 0) {
-      const empty = new Promise<void>((resolve) => {
-        this.#whenEmpty = resolve
-      })
-      const deadline = setTimeout(() => this.#whenEmpty?.(), drainMs)
-      await empty
-      clearTimeout(deadline)
+    const host = {
+      clients: this.#clients,
+      tunnels: this.tunnels,
+      endTunnel: (x: Exchange) => this.#pipeline.endTunnel(x),
+      forceClose: (client: ClientConnection) => {
+        this.#pipeline.forceClose(client.exchange)
+        client.socket.destroy()
+      },
     }
-    this.#whenEmpty = null
-    for (const client of [...this.#clients]) this.#pipeline.forceClose(client.exchange)
-    for (const client of [...this.#clients]) client.socket.destroy()
+    this.#drain = new Drain(host, { requestsMs: drainMs, tunnelsMs })
+    await this.#drain.done
     this.backends.dropAll()
     this.wheel.stop()
   }
 
   /** A `stop` under way waits no longer. */
   hurry(): void {
-    this.#whenEmpty?.()
+    this.#drain?.hurry()
   }
 
   // --- Clients -------------------------------------------------------------------------------------------------------
@@ -213,7 +244,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
       if (left === 0) this.#clientsByAddress.delete(client.countedAddress)
       else this.#clientsByAddress.set(client.countedAddress, left)
     }
-    if (this.#clients.size === 0) this.#whenEmpty?.()
+    this.#drain?.clientGone()
   }
 
   /** What the peer address alone tells; with `forbid` the 403 waits for the request. */
@@ -271,16 +302,8 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
 
   #judgeTunnels(): void {
     for (const x of [...this.tunnels]) {
-      const { facts } = x.client
-      const app = this.snapshot.appsByName.get(x.app!.name)
-      const verdict = facts.judgeAgain(this.snapshot.access)
-      if (verdict !== 'admitted') this.#pipeline.tunnelWithdrawn(x, verdict, facts.label)
-      else if (app === undefined || (app.entry.internalRouting && !facts.inside)) {
-        this.#pipeline.tunnelWithdrawn(x, null, '')
-      } else {
-        const appVerdict = facts.judgeApp(app)
-        if (appVerdict !== 'admitted') this.#pipeline.tunnelWithdrawn(x, appVerdict, facts.appLabel)
-      }
+      const objection = objectionTo(x, this.snapshot)
+      if (objection !== null) this.#pipeline.tunnelWithdrawn(x, objection.reason, objection.label)
     }
   }
 
@@ -292,6 +315,11 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
 
   fault(error: unknown): void {
     this.#options.logger.error({ err: error }, 'a connection was given up because of a bug in the router')
+  }
+
+  #dynoDrained(dyno: DynoState): void {
+    this.backends.drop(dyno)
+    this.#options.onDrained?.()
   }
 
   *#appGauges() {
@@ -377,6 +405,20 @@ function headLimits(data: SnapshotData): HeadLimits {
     chunkExtensionBytes: limits.chunkExtensionBytes,
     trailerBytes: limits.trailerBytes,
   }
+}
+
+/** Why a tunnel may not go on by this snapshot; null: it may. `reason` null: there is no such app for its client. */
+function objectionTo(
+  x: Exchange,
+  { access, appsByName }: CompiledSnapshot,
+): { readonly reason: BlockReason | null; readonly label: string } | null {
+  const { facts } = x.client
+  const app = appsByName.get(x.app!.name)
+  const verdict = facts.judgeAgain(access)
+  if (verdict !== 'admitted') return { reason: verdict, label: facts.label }
+  if (app === undefined || (app.entry.internalRouting && !facts.inside)) return { reason: null, label: '' }
+  const appVerdict = facts.judgeApp(app)
+  return appVerdict === 'admitted' ? null : { reason: appVerdict, label: facts.appLabel }
 }
 
 /** Whether a listener can stay bound. Port 0 asks for any: the one that it has will do. */

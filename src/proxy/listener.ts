@@ -43,8 +43,11 @@ export class Listener implements Entrance {
   readonly index: number
   readonly #host: ListenerHost
   readonly #server: Server
+  readonly #bound: object | null
 
-  constructor(options: ListenerOptions, host: ListenerHost) {
+  /** `bound`: the handle of a socket that was bound for it, and that others may listen on too; null: it binds its own. */
+  constructor(options: ListenerOptions, host: ListenerHost, bound: object | null = null) {
+    this.#bound = bound
     this.#options = options
     this.#proxyHeaderFrom = cidrSet(options.proxyHeaderFrom)
     this.index = host.listenerIndex(options.name)
@@ -80,12 +83,15 @@ export class Listener implements Entrance {
   listen(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen({ host: this.options.host, port: this.options.port, backlog: BACKLOG }, () => {
+      const listening = () => {
         this.#server.off('error', reject)
         this.#server.on('error', (error) => this.#host.acceptFailed(this.options.name, error))
         this.#acceptHandles()
         resolve()
-      })
+      }
+      const { host, port } = this.options
+      if (this.#bound === null) this.#server.listen({ host, port, backlog: BACKLOG }, listening)
+      else this.#server.listen(this.#bound, BACKLOG, listening)
     })
   }
 

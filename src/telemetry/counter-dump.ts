@@ -15,11 +15,11 @@ export interface CounterDump {
   readonly blocks: readonly (readonly [owner: Owner, name: string, cells: readonly number[]])[]
 }
 
-const OWNERS: readonly Owner[] = ['router', 'app', 'listener']
+const OWNERS: readonly Owner[] = ['router', 'app', 'listener', 'worker']
 const LAYOUT = OWNERS.map((owner) => LAYOUTS[owner].size)
 
 export function emptyBlocks(): Blocks {
-  return { router: new Map(), app: new Map(), listener: new Map() }
+  return { router: new Map(), app: new Map(), listener: new Map(), worker: new Map() }
 }
 
 export function dumpBlocks(blocks: Blocks): CounterDump {

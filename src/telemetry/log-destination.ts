@@ -39,11 +39,20 @@ class StreamDestination implements LogDestination {
   }
 
   write(chunk: Buffer, done: Done): void {
-    this.#stream.write(chunk, (error) => done(error ?? null))
+    const end = wholeLines(chunk)
+    this.#stream.write(chunk.subarray(0, end), (error) => {
+      if (error || end === chunk.length) done(error ?? null)
+      else this.write(chunk.subarray(end), done)
+    })
   }
 
   writeSync(chunk: Buffer): void {
-    writeSync(this.#fd, chunk)
+    for (let start = 0; start < chunk.length; ) {
+      const rest = chunk.subarray(start)
+      const end = wholeLines(rest)
+      writeSync(this.#fd, rest, 0, end)
+      start += end
+    }
   }
 
   reopen(): void {}
@@ -52,6 +61,20 @@ class StreamDestination implements LogDestination {
 }
 
 function ignore(): void {}
+
+/**
+ * How much of the chunk goes in one write. Several workers write to one pipe, and only up to PIPE_BUF does the kernel keep a write in one
+ * piece (POSIX write(2); 4096 on Linux): lines must not be mixed. A longer line can only take its chance.
+ */
+function wholeLines(chunk: Buffer): number {
+  if (chunk.length <= PIPE_BUF_BYTES) return chunk.length
+  const lastEnd = chunk.lastIndexOf(LINE_FEED, PIPE_BUF_BYTES - 1)
+  if (lastEnd !== -1) return lastEnd + 1
+  const firstEnd = chunk.indexOf(LINE_FEED)
+  return firstEnd === -1 ? chunk.length : firstEnd + 1
+}
+const PIPE_BUF_BYTES = 4096
+const LINE_FEED = 0x0a
 
 /** A file that could not be written is tried again: the disk may have room by then. */
 const RETRY_MS = 1000

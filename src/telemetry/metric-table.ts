@@ -61,6 +61,11 @@ export const DNS_TYPES = [
 ] as const
 export const DNS_RCODES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED', 'other'] as const
 
+export const WORKER_STATES = ['starting', 'up', 'draining'] as const
+export const PROCESS_KINDS = ['worker', 'control'] as const
+
+export type WorkerState = (typeof WORKER_STATES)[number]
+export type ProcessKind = (typeof PROCESS_KINDS)[number]
 export type RetryReason = (typeof RETRY_REASONS)[number]
 export type BlockReason = (typeof BLOCK_REASONS)[number]
 export type DynoStateLabel = (typeof DYNO_STATES)[number]
@@ -127,12 +132,40 @@ export const METRICS = {
   snapshotVersion: gauge('router', 'postern_snapshot_version', 'Snapshot in force; of several workers the oldest', {
     merge: 'min',
   }),
+  reloadSuccess: gauge(
+    'router',
+    'postern_config_last_reload_success',
+    '1 when the file was taken over the last time it was read, 0 when the configuration before it stays',
+    { merge: 'max' },
+  ),
+  reloadTimestamp: gauge(
+    'router',
+    'postern_config_last_reload_timestamp_seconds',
+    'When the file was last read, Unix time',
+    { merge: 'max' },
+  ),
+  workers: gauge('router', 'postern_workers', 'Worker processes, by state', { labels: { state: WORKER_STATES } }),
+  restarts: counter('router', 'postern_process_restarts_total', 'Processes started in place of one that failed', {
+    labels: { process: PROCESS_KINDS },
+  }),
+  workerSnapshot: gauge('worker', 'postern_worker_snapshot_version', 'Snapshot in force in the worker', {
+    merge: 'max',
+  }),
+  workerResident: gauge('worker', 'postern_worker_resident_bytes', 'Resident memory of the worker', { merge: 'max' }),
+  workerDelay: gauge(
+    'worker',
+    'postern_worker_event_loop_delay_seconds',
+    'Longest delay of the event loop of the worker in the last second',
+    { merge: 'max' },
+  ),
+  workerCpu: counter('worker', 'postern_worker_cpu_seconds_total', 'Processor time of the worker'),
 } as const satisfies Record<string, MetricDefinition>
 
 const ALL: readonly MetricDefinition[] = Object.values(METRICS)
 
 export const LAYOUTS: Readonly<Record<Owner, BlockLayout>> = {
   router: new BlockLayout(ALL.filter((metric) => metric.owner === 'router')),
+  worker: new BlockLayout(ALL.filter((metric) => metric.owner === 'worker')),
   app: new BlockLayout(ALL.filter((metric) => metric.owner === 'app')),
   listener: new BlockLayout(ALL.filter((metric) => metric.owner === 'listener')),
 }

@@ -1,17 +1,17 @@
 /**
- * Counters, gauges and histograms as cells of one typed array per owner (the router, an app, a listener).
+ * Counters, gauges and histograms as cells of one typed array per owner (the router, an app, a listener, a worker).
  * What a metric looks like is described once, in a table; where its cells are follows from the table. So counting is an
  * array increment, and dumping, adding up and printing are loops over the table that know no metric by name.
  */
 
-export type Owner = 'router' | 'app' | 'listener'
+export type Owner = 'router' | 'app' | 'listener' | 'worker'
 
 export interface MetricDefinition {
   /** As Prometheus sees it: base unit and `_total` included. */
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
-  /** Whose cells they are; an app or a listener is also the first label. */
+  /** Whose cells they are; an app, a listener or a worker is also the first label. */
   readonly owner: Owner
   /** Further labels and every value that they can have: closed sets, so the number of series is known beforehand. */
   readonly labels: Readonly<Record<string, readonly string[]>>

@@ -10,8 +10,12 @@ import {
   type DynoStateLabel,
   LAYOUTS,
   METRICS,
+  PROCESS_KINDS,
+  type ProcessKind,
   RETRY_REASONS,
   type RetryReason,
+  WORKER_STATES,
+  type WorkerState,
 } from './metric-table.ts'
 import { observe, observedBounds, positions } from './metrics.ts'
 import { processMetrics, renderBlocks } from './prometheus.ts'
@@ -27,6 +31,22 @@ export interface DataPlaneGauges {
     readonly busyConnections: number
     readonly idleConnections: number
   }>
+}
+
+/** What this worker process is doing. */
+export interface WorkerGauges {
+  readonly residentBytes: number
+  readonly cpuSeconds: number
+  /** Longest delay since this was last asked. */
+  readonly eventLoopDelaySeconds: number
+}
+
+/** The processes of a router as its control process knows them. */
+export interface ProcessGauges {
+  readonly workers: Readonly<Record<WorkerState, number>>
+  readonly restarts: Readonly<Record<ProcessKind, number>>
+  /** How the last reading of the file went; null: it was not read since the start. */
+  readonly reload: { readonly ok: boolean; readonly atMs: number } | null
 }
 
 export interface DiscoveryGauge {
@@ -61,6 +81,14 @@ const BLOCKED_CLIENTS = LAYOUTS.router.offset(METRICS.blockedClients)
 const DNS_QUERIES = LAYOUTS.router.offset(METRICS.dnsQueries)
 const LOG_LINES_DROPPED = LAYOUTS.router.offset(METRICS.logLinesDropped)
 const SNAPSHOT_VERSION = LAYOUTS.router.offset(METRICS.snapshotVersion)
+const RELOAD_SUCCESS = LAYOUTS.router.offset(METRICS.reloadSuccess)
+const RELOAD_TIMESTAMP = LAYOUTS.router.offset(METRICS.reloadTimestamp)
+const WORKERS = LAYOUTS.router.offset(METRICS.workers)
+const RESTARTS = LAYOUTS.router.offset(METRICS.restarts)
+const WORKER_SNAPSHOT = LAYOUTS.worker.offset(METRICS.workerSnapshot)
+const WORKER_RESIDENT = LAYOUTS.worker.offset(METRICS.workerResident)
+const WORKER_DELAY = LAYOUTS.worker.offset(METRICS.workerDelay)
+const WORKER_CPU = LAYOUTS.worker.offset(METRICS.workerCpu)
 
 const CODE_POSITIONS = positions(CODE_LABELS)
 const OTHER_CODE = CODE_LABELS.indexOf('other')
@@ -87,6 +115,8 @@ export class RouterMetrics {
   #dataPlane: () => DataPlaneGauges | null = () => null
   #dynos: () => Iterable<DynoGauge> = () => []
   #discovery: () => Iterable<DiscoveryGauge> = () => []
+  #processes: () => ProcessGauges | null = () => null
+  #worker: (() => WorkerGauges) | null = null
 
   constructor() {
     this.#blocks.router.set('', this.#router)
@@ -166,6 +196,16 @@ export class RouterMetrics {
     this.#discovery = source
   }
 
+  setProcessSource(source: () => ProcessGauges): void {
+    this.#processes = source
+  }
+
+  /** This process is the worker of that name, which its successor will have too. */
+  setWorkerSource(worker: string, source: () => WorkerGauges): void {
+    this.#blocks.worker.set(worker, LAYOUTS.worker.newBlock())
+    this.#worker = source
+  }
+
   /** Everything that this process counts and holds now, as plain data for the process that adds it up. */
   snapshotCounters(): CounterDump {
     this.#collectGauges()
@@ -191,6 +231,7 @@ export class RouterMetrics {
       cells[BUSY_CONNECTIONS] = busyConnections
       cells[IDLE_CONNECTIONS] = idleConnections
     }
+    this.#collectProcesses(dataPlane?.snapshotVersion ?? Number.NaN)
     for (const { app, state } of this.#dynos()) {
       const { cells } = this.app(app)
       // An app that has dynos shows every state, so that none up is a zero and not a gap.
@@ -202,6 +243,22 @@ export class RouterMetrics {
       cells[DISCOVERY_AGE] = ageSeconds
       cells[DISCOVERY_FAILING] = failing ? 1 : 0
     }
+  }
+
+  #collectProcesses(snapshotVersion: number): void {
+    for (const cells of this.#blocks.worker.values()) {
+      const { residentBytes, cpuSeconds, eventLoopDelaySeconds } = this.#worker!()
+      cells[WORKER_SNAPSHOT] = snapshotVersion
+      cells[WORKER_RESIDENT] = residentBytes
+      cells[WORKER_DELAY] = eventLoopDelaySeconds
+      cells[WORKER_CPU] = cpuSeconds
+    }
+    const processes = this.#processes()
+    if (processes === null) return
+    for (const [at, state] of WORKER_STATES.entries()) this.#router[WORKERS + at] = processes.workers[state]
+    for (const [at, kind] of PROCESS_KINDS.entries()) this.#router[RESTARTS + at] = processes.restarts[kind]
+    this.#router[RELOAD_SUCCESS] = processes.reload === null ? Number.NaN : Number(processes.reload.ok)
+    this.#router[RELOAD_TIMESTAMP] = processes.reload === null ? Number.NaN : processes.reload.atMs / 1000
   }
 }
 

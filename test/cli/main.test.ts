@@ -38,7 +38,7 @@ t.test('--help lists the commands, each of which has its own with an example', a
   const { status, out } = await call(t, '--help')
   t.equal(status, 0)
   const commands = [...out.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name]) => name!)
-  t.same(commands, ['start', 'check', 'ps', 'topology'])
+  t.same(commands, ['start', 'check', 'plan', 'reload', 'upgrade', 'top', 'ps', 'topology'])
   for (const name of commands) {
     const help = await call(t, name, '--help')
     t.equal(help.status, 0)

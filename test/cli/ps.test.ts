@@ -39,7 +39,7 @@ await writeFile(
   `space: { name: test }\nlisteners: [{ name: public, address: "127.0.0.1:0", exposure: public }]\nadmin: { address: "unix:postern.sock" }\n`,
 )
 const server = await AdminServer.create(
-  { notReady: () => [], dynos: () => rows, topology: () => shown, exposition: async () => '' },
+  { notReady: () => [], dynos: () => rows, topology: () => shown, exposition: async () => '', operations: null },
   '1.2.3',
 )
 await server.listen({ socket })

@@ -25,6 +25,7 @@ async function spaceFile(t: Tap, { stubborn = false, more = '' } = {}) {
 space: { name: test, cidr: ${CIDR} }
 listeners: [{ name: public, address: "127.0.0.1:0", exposure: public }]
 dns: { address: "127.0.0.1:0" }
+workers: 1
 apps:
   shop:
     domains: [shop.localhost]

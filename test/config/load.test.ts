@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import t from 'tap'
 import { configFromObject, loadConfig, parseConfig } from '../../src/config/load.ts'
@@ -113,7 +114,8 @@ t.test('the least file gives every default', async (t) => {
       quarantineMs: 5000,
     },
     headers: { via: 'postern', forwarded: false, traceparent: false, requestIdToClient: false },
-    shutdown: { drainMs: 30_000, dynoGraceMs: 30_000 },
+    shutdown: { noticeMs: 0, drainMs: 30_000, tunnelsMs: 3_600_000, dynoGraceMs: 30_000 },
+    workers: availableParallelism(),
   })
 })
 

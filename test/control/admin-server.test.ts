@@ -41,6 +41,7 @@ async function admin(reasons: string[] = []): Promise<AdminServer> {
       dynos: () => [row],
       topology: () => shown,
       exposition: async () => 'postern_up 1\n',
+      operations: null,
     },
     '1.2.3',
   )
@@ -73,7 +74,7 @@ t.test('what a router shows, over a socket that only its owner may use', async (
   t.equal(server.address, `unix:${socket}`)
   t.equal((await stat(socket)).mode & 0o777, 0o600)
 
-  t.match(await get(socket, '/healthz'), { status: 200, text: '{"status":"ok","reasons":[]}' })
+  t.match(await get(socket, '/healthz'), { status: 200, text: '{"status":"ok","reasons":[],"warnings":[]}' })
   t.match(await get(socket, '/readyz'), { status: 200 })
   t.match(await get(socket, '/metrics'), { type: /^text\/plain; version=0\.0\.4/, text: 'postern_up 1\n' })
   t.same(JSON.parse((await get(socket, '/dynos')).text), [
@@ -100,7 +101,7 @@ t.test('a router that is not ready says why', async (t) => {
   await server.listen({ socket })
   const answer = await get(socket, '/readyz')
   t.equal(answer.status, 503)
-  t.same(JSON.parse(answer.text), { status: 'not ready', reasons: ['the router is stopping'] })
+  t.same(JSON.parse(answer.text), { status: 'not ready', reasons: ['the router is stopping'], warnings: [] })
 })
 
 t.test('errors are one line of JSON', async (t) => {
@@ -113,6 +114,7 @@ t.test('errors are one line of JSON', async (t) => {
       exposition: async () => {
         throw new Error('the collector failed')
       },
+      operations: null,
     },
     '1.2.3',
   )

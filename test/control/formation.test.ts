@@ -31,6 +31,7 @@ function setUp(cidr = '127.34.0.0/16') {
     zone: 'app.localspace',
     graceMs: () => 30_000,
     drained: async () => {},
+    inherited: () => null,
     place: (_app, _type, instead) => {
       const dynos = registry.all()
       return place(addressPlan(cidr), {

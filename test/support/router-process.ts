@@ -5,42 +5,61 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Client } from 'undici'
+import type { DynoRow } from '../../src/control/admin/dyno-rows.ts'
+import type { ProcessRow, ProcessTable } from '../../src/control/admin/routes.ts'
 import { RawClient } from './raw-client.ts'
 
-/** A router as operators run it: a process of its own, with a configuration file of its own. For scripts that measure. */
+const CLI = resolve(import.meta.dirname, '../../src/cli.ts')
+const READY_MS = 60_000
+
+/** A router as operators run it: supervisor, control and workers, with a configuration file of its own. */
 export class RouterProcess {
   readonly directory: string
   readonly child: ChildProcess
   readonly port: number
+  readonly #text: (apps: string, more: string) => string
+  #log = ''
+  #workers: readonly number[] = []
 
-  private constructor(directory: string, child: ChildProcess, port: number) {
+  private constructor(
+    directory: string,
+    child: ChildProcess,
+    port: number,
+    text: (apps: string, more: string) => string,
+  ) {
     this.directory = directory
     this.child = child
     this.port = port
+    this.#text = text
+    child.stderr!.on('data', (chunk: Buffer) => {
+      this.#log += chunk
+    })
   }
 
-  /** `apps` is YAML, indented by two; domains and dynos are the caller's. `more` is YAML, not indented. `descriptors`: how many it may open. */
-  static async start(apps: string, { more = '', descriptors = 0 } = {}): Promise<RouterProcess> {
+  /**
+   * `apps` is YAML, indented by two; domains and dynos are the caller's. `more` are further keys. `cidr` is of the space. `cli`: another
+   * copy of the program. `descriptors`: how many each process may open.
+   */
+  static async start(
+    apps: string,
+    { more = 'workers: 1', cidr = '127.10.0.0/16', cli = CLI, descriptors = 0 } = {},
+  ): Promise<RouterProcess> {
     const directory = mkdtempSync(join(tmpdir(), 'postern-'))
     const port = await freePort()
-    const file = join(directory, 'space.yml')
-    writeFileSync(
-      file,
-      `space: { name: soak, cidr: 127.10.0.0/16 }
+    const text = (apps: string, more: string) => `space: { name: soak, cidr: ${cidr} }
 listeners:
   - { name: public, address: "127.0.0.1:${port}", exposure: public }
-dns: { address: "127.0.0.1:0" }
+dns: { address: "127.0.0.1:0", ttl: 1s }
 admin: { address: "unix:admin.sock" }
 log: { access: access.log }
 ${more}
 apps:
-${apps}`,
-    )
-    const cli = resolve(import.meta.dirname, '../../src/cli.ts')
-    const command = [process.execPath, cli, 'start', '--config', file]
+${apps}`
+    writeFileSync(join(directory, 'space.yml'), text(apps, more))
+    const command = [process.execPath, cli, 'start', '--config', join(directory, 'space.yml')]
     if (descriptors > 0) command.unshift('sh', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`)
-    const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] })
-    const router = new RouterProcess(directory, child, port)
+    const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] })
+    const router = new RouterProcess(directory, child, port, text)
     await router.#ready()
     return router
   }
@@ -49,46 +68,108 @@ ${apps}`,
     return RawClient.connect(this.port)
   }
 
-  /** Resident memory in bytes, as Linux counts it. */
-  residentBytes(): number {
-    const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8')
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1024
+  /** The file as it would be with these; `write` writes it. */
+  text(apps: string, more = 'workers: 1'): string {
+    return this.#text(apps, more)
   }
 
-  metrics(): Promise<string> {
-    return this.#admin('/metrics').then(({ text }) => text)
+  get file(): string {
+    return join(this.directory, 'space.yml')
+  }
+
+  write(apps: string, more = 'workers: 1'): void {
+    writeFileSync(this.file, this.text(apps, more))
+  }
+
+  /** Resident memory in bytes, as Linux counts it, of the workers that it began with. */
+  residentBytes(): number {
+    const bytes = this.#workers.map((pid) => {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1024
+    })
+    return bytes.reduce((sum, each) => sum + each, 0)
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.admin('/metrics')).text
+  }
+
+  /** Sum of the series whose line begins so. */
+  async metric(beginning: string): Promise<number> {
+    const lines = (await this.metrics()).split('\n').filter((line) => line.startsWith(beginning))
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+  }
+
+  async dynos(): Promise<DynoRow[]> {
+    return JSON.parse((await this.admin('/dynos')).text)
+  }
+
+  async table(): Promise<ProcessTable> {
+    return JSON.parse((await this.admin('/processes')).text)
+  }
+
+  async processes(): Promise<readonly ProcessRow[]> {
+    return (await this.table()).processes
+  }
+
+  /** Process ids by name, of those that are up. */
+  async pid(name: string): Promise<number> {
+    return (await this.processes()).find((row) => row.name === name && row.state === 'up')?.pid ?? -1
   }
 
   accessLog(): string {
     return readFileSync(join(this.directory, 'access.log'), 'latin1')
   }
 
-  async stop(): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) {
-      this.child.kill('SIGTERM')
-      await once(this.child, 'exit')
-    }
-    rmSync(this.directory, { recursive: true, force: true })
+  /** What the router itself has said so far. */
+  get log(): string {
+    return this.#log
   }
 
-  async #ready(): Promise<void> {
-    for (let i = 0; i < 400; i++) {
-      if (this.child.exitCode !== null) throw new Error(`the router ended with ${this.child.exitCode}`)
-      const { status } = await this.#admin('/readyz').catch(() => ({ status: 0 }))
-      if (status === 200) return
-      await new Promise((resolve) => setTimeout(resolve, 25))
+  /** Asks again and again, for at most a minute: for states that no event tells of from outside. */
+  async until(condition: () => Promise<boolean> | boolean): Promise<void> {
+    const deadlineMs = performance.now() + READY_MS
+    // While control is replaced there is nobody to ask.
+    while (!(await Promise.resolve(condition()).catch(() => false))) {
+      if (performance.now() > deadlineMs) throw new Error(`not so after a minute: ${condition}\n${this.log}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    throw new Error('the router is not ready after 10 s')
   }
 
-  async #admin(path: string): Promise<{ status: number; text: string }> {
+  async admin(path: string, method: 'GET' | 'POST' = 'GET'): Promise<{ status: number; text: string }> {
     const client = new Client('http://postern', { socketPath: join(this.directory, 'admin.sock') })
     try {
-      const answer = await client.request({ path, method: 'GET' })
+      const answer = await client.request({ path, method })
       return { status: answer.statusCode, text: await answer.body.text() }
     } finally {
       await client.close()
     }
+  }
+
+  async stop(): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const exit = once(this.child, 'exit')
+      this.child.kill('SIGTERM')
+      await exit
+    }
+    rmSync(this.directory, { recursive: true, force: true })
+    return this.child.exitCode
+  }
+
+  async #ready(): Promise<void> {
+    const ended = once(this.child, 'exit').then(([code]) => {
+      throw new Error(`the router ended with ${code}: ${this.log}`)
+    })
+    ended.catch(() => {})
+    await Promise.race([
+      ended,
+      this.until(async () => {
+        if ((await this.admin('/readyz')).status !== 200) return false
+        const workers = (await this.processes()).filter(({ name }) => name.startsWith('worker'))
+        this.#workers = workers.map(({ pid }) => pid)
+        return workers.every(({ state }) => state === 'up') && (await this.dynos()).every(({ state }) => state === 'up')
+      }),
+    ])
   }
 }
 

@@ -22,6 +22,12 @@ async function busyExposition(): Promise<string> {
   metrics.setDiscoverySource(() => [{ app: 'shop', ageSeconds: 0.25, failing: false }])
   const apps = [{ app: 'shop', inFlight: 1, queued: 0, busyConnections: 1, idleConnections: 0 }]
   metrics.setDataPlaneSource(() => ({ snapshotVersion: 1, apps }))
+  metrics.setWorkerSource('1', () => ({ residentBytes: 1, cpuSeconds: 0.5, eventLoopDelaySeconds: 0.001 }))
+  metrics.setProcessSource(() => ({
+    workers: { starting: 0, up: 1, draining: 0 },
+    restarts: { worker: 2, control: 0 },
+    reload: { ok: true, atMs: 1_800_000_000_000 },
+  }))
   return metrics.exposition()
 }
 

@@ -28,6 +28,11 @@ export class AdminServer {
         .code(421)
         .send({ id: 'misdirected', message: `${request.headers.host} is not a name of this server` })
     })
+    app.addHook('onRequest', async (request, reply) => {
+      // A page in a browser may send a POST to any address, under the right Host. It cannot hide where it comes from.
+      if (request.method === 'GET' || request.headers.origin === undefined) return
+      return reply.code(403).send({ id: 'forbidden', message: 'not for web pages' })
+    })
     app.setErrorHandler((error: FastifyError, _request, reply) => {
       const status = error.statusCode ?? 500
       const id = status === 500 ? 'internal_error' : 'bad_request'

@@ -1,0 +1,56 @@
+import type { SnapshotData } from '../model/snapshot.ts'
+import type { RunningInstance } from './inheritance.ts'
+import { dynoId } from './registry.ts'
+
+/** A running program that is to be a dyno again. */
+export interface Adoptable extends RunningInstance {
+  /** It has accepted connections before. */
+  readonly up: boolean
+}
+
+/** The programs that an earlier control plane left running, until each has found its place. */
+export class Adoption {
+  readonly #left: Set<RunningInstance>
+  /** By the last snapshot: dynos that were up, and whether they take requests. */
+  readonly #known = new Map<string, { readonly claimable: boolean }>()
+
+  constructor(instances: readonly RunningInstance[], snapshot: SnapshotData | null) {
+    this.#left = new Set(instances)
+    for (const app of snapshot?.apps ?? []) {
+      for (const { id, draining } of app.dynos) this.#known.set(id, { claimable: !draining })
+    }
+  }
+
+  /**
+   * The one to go on with under this name, or null. There are two while one takes over from the other: then the one that
+   * requests go to.
+   */
+  take(app: string, processType: string, number: number): Adoptable | null {
+    let best: RunningInstance | null = null
+    for (const each of this.#left) {
+      const { launch } = each
+      if (launch.app !== app || launch.processType !== processType || launch.number !== number) continue
+      if (best === null || (this.#isClaimable(each) && !this.#isClaimable(best))) best = each
+    }
+    if (best === null) return null
+    this.#left.delete(best)
+    return this.#adoptable(best)
+  }
+
+  /** Those that no formation has a place for. */
+  takeRest(): Adoptable[] {
+    const rest = [...this.#left].map((each) => this.#adoptable(each))
+    this.#left.clear()
+    return rest
+  }
+
+  #isClaimable({ launch }: RunningInstance): boolean {
+    return this.#known.get(dynoId(launch))?.claimable ?? false
+  }
+
+  #adoptable(running: RunningInstance): Adoptable {
+    const { launch } = running
+    // The data plane knows web dynos only; the others are up when they run.
+    return { ...running, up: launch.processType !== 'web' || this.#known.has(dynoId(launch)) }
+  }
+}

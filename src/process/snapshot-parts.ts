@@ -1,0 +1,114 @@
+import type { AppEntry, SnapshotData } from '../model/snapshot.ts'
+
+/**
+ * A snapshot, or what differs from the one before it, in pieces of JSON: whoever only passes them on need not read them, and a
+ * worker reads no more than has changed.
+ */
+export interface SnapshotParts {
+  readonly version: number
+  /** The snapshot that this is the difference to; 0: this is whole. */
+  readonly base: number
+  /** Everything but version and apps; null: as before. */
+  readonly settings: string | null
+  /** Names of all apps in their order; null: as before. */
+  readonly names: readonly string[] | null
+  /** Those that are new or differ. */
+  readonly apps: readonly (readonly [name: string, entry: string])[]
+}
+
+/** Says of each snapshot what is new in it. */
+export class SnapshotWriter {
+  #last: SnapshotData | null = null
+  #settings = ''
+
+  /** Goes on from what the readers have. */
+  resume(data: SnapshotData): void {
+    this.#last = data
+    this.#settings = settingsOf(data)
+  }
+
+  next(data: SnapshotData): SnapshotParts {
+    const before = new Map(this.#last?.apps.map((app) => [app.name, app]))
+    const settings = settingsOf(data)
+    const parts: SnapshotParts = {
+      version: data.version,
+      base: this.#last?.version ?? 0,
+      settings: settings === this.#settings ? null : settings,
+      names: sameNames(this.#last?.apps ?? [], data.apps) ? null : data.apps.map(({ name }) => name),
+      // Control keeps the object of an app that did not change.
+      apps: data.apps.filter((app) => app !== before.get(app.name)).map((app) => [app.name, JSON.stringify(app)]),
+    }
+    this.#last = data
+    this.#settings = settings
+    return parts
+  }
+}
+
+/** The newest snapshot, kept for whoever comes later. */
+export class SnapshotShelf {
+  #version = 0
+  #settings = ''
+  #names: readonly string[] = []
+  #apps = new Map<string, string>()
+
+  /** False when it is not the difference to what is here: then nothing was taken. */
+  add(parts: SnapshotParts): boolean {
+    if (parts.base !== 0 && parts.base !== this.#version) return false
+    if (parts.base === 0) this.#apps.clear()
+    this.#version = parts.version
+    this.#settings = parts.settings ?? this.#settings
+    for (const [name, entry] of parts.apps) this.#apps.set(name, entry)
+    if (parts.names !== null) {
+      this.#names = parts.names
+      const kept = new Set(parts.names)
+      for (const name of this.#apps.keys()) if (!kept.has(name)) this.#apps.delete(name)
+    }
+    return true
+  }
+
+  get version(): number {
+    return this.#version
+  }
+
+  /** null before the first. */
+  whole(): SnapshotParts | null {
+    if (this.#version === 0) return null
+    const apps = [...this.#apps]
+    return { version: this.#version, base: 0, settings: this.#settings, names: this.#names, apps }
+  }
+}
+
+/** Makes snapshots of the parts. An app that did not change stays the same object. */
+export class SnapshotReader {
+  #settings: Settings | null = null
+  #names: readonly string[] = []
+  #apps = new Map<string, AppEntry>()
+  #version = 0
+
+  /** @throws Error when it is the difference to another one: then messages were lost, which is a bug. */
+  read(parts: SnapshotParts): SnapshotData {
+    if (parts.base !== 0 && parts.base !== this.#version) {
+      throw new Error(`snapshot ${parts.version} is the difference to ${parts.base}, but ${this.#version} is in force`)
+    }
+    if (parts.base === 0) this.#apps = new Map()
+    if (parts.settings !== null) this.#settings = JSON.parse(parts.settings) as Settings
+    for (const [name, entry] of parts.apps) this.#apps.set(name, JSON.parse(entry) as AppEntry)
+    if (parts.names !== null) {
+      this.#names = parts.names
+      const kept = new Set(parts.names)
+      for (const name of this.#apps.keys()) if (!kept.has(name)) this.#apps.delete(name)
+    }
+    this.#version = parts.version
+    return { version: parts.version, ...this.#settings!, apps: this.#names.map((name) => this.#apps.get(name)!) }
+  }
+}
+
+type Settings = Omit<SnapshotData, 'version' | 'apps'>
+
+function settingsOf({ version: _, apps: __, ...settings }: SnapshotData): string {
+  return JSON.stringify(settings)
+}
+
+function sameNames(before: readonly AppEntry[], now: readonly AppEntry[]): boolean {
+  return before.length === now.length && before.every(({ name }, index) => name === now[index]!.name)
+}

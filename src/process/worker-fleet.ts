@@ -1,0 +1,115 @@
+import type { DataPlanePort } from '../control/control-plane.ts'
+import type { SnapshotData } from '../model/snapshot.ts'
+import type { CounterDump } from '../telemetry/counter-dump.ts'
+import type { ProcessStatus, WorkerReport } from './messages.ts'
+import { type SnapshotParts, SnapshotWriter } from './snapshot-parts.ts'
+
+interface Worker {
+  /** The newest snapshot that it has confirmed; 0 none yet. */
+  version: number
+  inFlight: ReadonlyMap<string, number>
+  connections: number
+  counters: CounterDump | null
+}
+
+/** The data plane as the control process sees it: what was told to the workers, and what they said. */
+export class WorkerFleet implements DataPlanePort {
+  readonly #publish: (parts: SnapshotParts) => void
+  readonly #writer = new SnapshotWriter()
+  readonly #workers = new Map<number, Worker>()
+  /** Dynos that take no more requests, and the first snapshot that says so. */
+  readonly #retired = new Map<string, number>()
+  #last: SnapshotData | null = null
+
+  constructor(publish: (parts: SnapshotParts) => void) {
+    this.#publish = publish
+  }
+
+  /** The workers have this already. */
+  resume(data: SnapshotData): void {
+    this.#writer.resume(data)
+    this.#last = data
+    for (const { dynos } of data.apps) {
+      for (const { id, draining } of dynos) if (draining) this.#retired.set(id, data.version)
+    }
+  }
+
+  apply(data: SnapshotData): void {
+    this.#noteRetired(data)
+    this.#last = data
+    this.#publish(this.#writer.next(data))
+    this.#forgetDrained()
+  }
+
+  /**
+   * Drained is believed when every worker has confirmed the snapshot that says so, and has said in the same breath or later
+   * that nothing is in flight: until then a worker that was not told yet may send the dyno another request.
+   */
+  inFlight(dynoId: string): number {
+    const retiredIn = this.#retired.get(dynoId) ?? 0
+    let inFlight = 0
+    let uncounted = false
+    for (const worker of this.#workers.values()) {
+      inFlight += worker.inFlight.get(dynoId) ?? 0
+      uncounted ||= worker.version < retiredIn
+    }
+    return inFlight === 0 && uncounted ? 1 : inFlight
+  }
+
+  /** Which workers there are. One that has not reported yet has confirmed nothing. */
+  know({ workers }: ProcessStatus): void {
+    const ids = new Set(workers.map(({ id }) => id))
+    for (const id of this.#workers.keys()) if (!ids.has(id)) this.#workers.delete(id)
+    for (const id of ids) {
+      if (!this.#workers.has(id)) {
+        this.#workers.set(id, { version: 0, inFlight: new Map(), connections: 0, counters: null })
+      }
+    }
+  }
+
+  heard(id: number, report: WorkerReport): void {
+    const worker = this.#workers.get(id)
+    if (worker === undefined) return
+    worker.version = report.version
+    worker.inFlight = new Map(report.inFlight)
+    worker.connections = report.connections
+    worker.counters = report.counters ?? worker.counters
+  }
+
+  /** What one worker said last; null: there is no such worker. */
+  of(id: number): { version: number; connections: number; inFlight: number } | null {
+    const worker = this.#workers.get(id)
+    if (worker === undefined) return null
+    let inFlight = 0
+    for (const count of worker.inFlight.values()) inFlight += count
+    return { version: worker.version, connections: worker.connections, inFlight }
+  }
+
+  counters(): CounterDump[] {
+    return [...this.#workers.values()].flatMap(({ counters }) => counters ?? [])
+  }
+
+  #noteRetired(data: SnapshotData): void {
+    const before = new Map(this.#last?.apps.map((app) => [app.name, app]))
+    for (const app of data.apps) {
+      const was = before.get(app.name)
+      before.delete(app.name)
+      if (was === app) continue
+      const claimable = new Set(app.dynos.filter(({ draining }) => !draining).map(({ id }) => id))
+      for (const id of claimable) this.#retired.delete(id)
+      for (const { id, draining } of was?.dynos ?? []) {
+        if (!draining && !claimable.has(id)) this.#retired.set(id, data.version)
+      }
+    }
+    for (const { dynos } of before.values()) {
+      for (const { id, draining } of dynos) if (!draining) this.#retired.set(id, data.version)
+    }
+  }
+
+  #forgetDrained(): void {
+    for (const [id, version] of this.#retired) {
+      const done = [...this.#workers.values()].every((worker) => worker.version >= version && !worker.inFlight.has(id))
+      if (done) this.#retired.delete(id)
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { DataPlane } from '../proxy/data-plane.ts'
+import { createLogger, type Logger } from '../telemetry/logger.ts'
+import { RouterMetrics } from '../telemetry/router-metrics.ts'
+import { type AccessLog, listenerOptions, openAccessLog } from './data-plane-options.ts'
+import type { SupervisorToWorker, WorkerToSupervisor } from './messages.ts'
+import { leaveSignalsToSupervisor } from './signals.ts'
+import { SnapshotReader } from './snapshot-parts.ts'
+
+const REPORT_MS = 1000
+/** With thousands of apps it takes a while to write down what was counted: not more than this part of the time. */
+const COUNTING_SHARE = 0.02
+/** Resolution of the event-loop delay: finer than a delay that a client would notice. */
+const DELAY_RESOLUTION_MS = 10
+
+/** Runs this process as a worker: serves by the newest snapshot that it was told, and says what it has under way. */
+export function runWorker(): void {
+  leaveSignalsToSupervisor()
+  const worker = new WorkerProcess()
+  process.on('message', (message, handle) => worker.heard(message as SupervisorToWorker, handle as object | undefined))
+}
+
+class WorkerProcess {
+  readonly #metrics = new RouterMetrics()
+  readonly #reader = new SnapshotReader()
+  readonly #delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })
+  /** Bound sockets that came for the next `listen`, by listener. */
+  readonly #sockets = new Map<string, { close(): void }>()
+  #logger: Logger | null = null
+  #accessLog: AccessLog | null = null
+  #plane: DataPlane | null = null
+  #reportDue = false
+  #countAtMs = 0
+
+  heard(message: SupervisorToWorker, handle: object | undefined): void {
+    switch (message.kind) {
+      case 'begin':
+        this.#begin(message)
+        break
+      case 'snapshot':
+        this.#apply(message)
+        break
+      case 'socket':
+        this.#sockets.set(message.listener, handle as { close(): void })
+        break
+      case 'listen':
+        void this.#listen(message)
+        break
+      case 'judge': {
+        const tunnels = this.#plane?.tunnelsEndedBy(new SnapshotReader().read(message.parts)) ?? new Map()
+        tell({ kind: 'judged', id: message.id, tunnels })
+        break
+      }
+      case 'drain':
+        void this.#drain(message)
+        break
+      case 'hurry':
+        this.#plane?.hurry()
+        break
+      case 'reopenLogs':
+        this.#accessLog?.sink.reopen()
+        break
+    }
+  }
+
+  #begin({ slot, log }: SupervisorToWorker & { kind: 'begin' }): void {
+    this.#logger = createLogger({ level: log.level }).child({ worker: slot })
+    this.#accessLog = openAccessLog(log, { logger: this.#logger, metrics: this.#metrics })
+    process.title = `postern worker ${slot}`
+    this.#delay.enable()
+    this.#metrics.setWorkerSource(String(slot), () => {
+      const { user, system } = process.cpuUsage()
+      return {
+        residentBytes: residentBytes(),
+        cpuSeconds: (user + system) / 1e6,
+        // The histogram counts the timer's own period too.
+        eventLoopDelaySeconds: Math.max(0, this.#delay.max / 1e9 - DELAY_RESOLUTION_MS / 1000),
+      }
+    })
+    setInterval(() => this.#report(performance.now() >= this.#countAtMs), REPORT_MS)
+  }
+
+  #apply({ parts }: SupervisorToWorker & { kind: 'snapshot' }): void {
+    const snapshot = this.#reader.read(parts)
+    if (this.#plane !== null) {
+      this.#plane.apply(snapshot)
+    } else {
+      const log = this.#accessLog
+      this.#plane = new DataPlane({
+        snapshot,
+        metrics: this.#metrics,
+        logger: this.#logger!,
+        accessLog: log === null ? null : { format: log.format, write: (line) => log.sink.write(line) },
+        onDrained: () => this.#reportSoon(),
+      })
+    }
+    this.#report(false)
+  }
+
+  async #listen({ id, listeners }: SupervisorToWorker & { kind: 'listen' }): Promise<void> {
+    const sockets = new Map(this.#sockets)
+    this.#sockets.clear()
+    let problem = ''
+    try {
+      await this.#plane!.listen(listeners.map(listenerOptions), (name) => {
+        const socket = sockets.get(name)
+        sockets.delete(name)
+        return socket ?? null
+      })
+      for (const unused of sockets.values()) unused.close()
+    } catch (error) {
+      problem = (error as Error).message
+    }
+    tell({ kind: 'listened', id, problem })
+  }
+
+  async #drain({ requestsMs, tunnelsMs }: SupervisorToWorker & { kind: 'drain' }): Promise<void> {
+    await this.#plane?.stop(requestsMs, tunnelsMs)
+    await this.#accessLog?.sink.close()
+    this.#report(true, () => process.exit(0))
+  }
+
+  /** Dynos that drain together make one report. */
+  #reportSoon(): void {
+    if (this.#reportDue) return
+    this.#reportDue = true
+    setImmediate(() => this.#report(false))
+  }
+
+  #report(counted: boolean, sent?: () => void): void {
+    this.#reportDue = false
+    const beganAtMs = performance.now()
+    const plane = this.#plane
+    const busy = plane === null ? [] : [...plane.busyDynos()]
+    const report = {
+      version: plane?.snapshot.version ?? 0,
+      inFlight: busy.map(({ id, inFlight }) => [id, inFlight] as const),
+      connections: plane?.connections ?? 0,
+      counters: counted ? this.#metrics.snapshotCounters() : null,
+    }
+    if (counted) {
+      this.#countAtMs = performance.now() + (performance.now() - beganAtMs) / COUNTING_SHARE
+      this.#delay.reset()
+    }
+    tell({ kind: 'report', report }, sent)
+  }
+}
+
+/** NaN when it cannot be known: to look takes a descriptor, and there may be none left. */
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return Number.NaN
+  }
+}
+
+function tell(message: WorkerToSupervisor, sent: () => void = () => {}): void {
+  // Without a supervisor this process is about to end.
+  process.send!(message, undefined, {}, sent)
+}

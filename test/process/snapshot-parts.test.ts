@@ -1,0 +1,72 @@
+import t from 'tap'
+import type { SnapshotData } from '../../src/model/snapshot.ts'
+import { SnapshotReader, SnapshotShelf, SnapshotWriter } from '../../src/process/snapshot-parts.ts'
+import { appEntry, snapshotData } from '../support/snapshot-data.ts'
+
+const shop = appEntry('shop', { dynos: [{}] })
+const blog = appEntry('blog', { dynos: [{}, {}] })
+const wiki = appEntry('wiki')
+
+function version(number: number, given: Partial<SnapshotData>): SnapshotData {
+  return snapshotData({ version: number, ...given })
+}
+
+const HISTORY = [
+  version(1, { apps: [shop, blog] }),
+  version(2, { apps: [shop, { ...blog, maintenance: true }] }),
+  version(3, { apps: [shop, blog, wiki] }),
+  version(4, { apps: [wiki, shop] }),
+  version(5, { apps: [wiki, shop], onUntrusted: 'forbid' }),
+]
+
+t.test('a reader that gets every difference has every snapshot', async (t) => {
+  const writer = new SnapshotWriter()
+  const reader = new SnapshotReader()
+  for (const data of HISTORY) t.strictSame(reader.read(structuredClone(writer.next(data))), data)
+})
+
+t.test('a reader that comes later gets the whole from the shelf, and goes on with differences', async (t) => {
+  for (let late = 1; late < HISTORY.length; late++) {
+    const writer = new SnapshotWriter()
+    const shelf = new SnapshotShelf()
+    t.equal(shelf.whole(), null)
+    for (const data of HISTORY.slice(0, late)) t.ok(shelf.add(writer.next(data)))
+    const reader = new SnapshotReader()
+    t.strictSame(reader.read(shelf.whole()!), HISTORY[late - 1])
+    for (const data of HISTORY.slice(late)) t.strictSame(reader.read(writer.next(data)), data)
+  }
+})
+
+t.test('a difference names only the apps that changed, and the others stay the same objects', async (t) => {
+  const writer = new SnapshotWriter()
+  const reader = new SnapshotReader()
+  const first = reader.read(writer.next(HISTORY[0]!))
+  const parts = writer.next(HISTORY[1]!)
+  t.match(parts, { base: 1, settings: null, names: null })
+  t.strictSame(
+    parts.apps.map(([name]) => name),
+    ['blog'],
+  )
+  t.equal(reader.read(parts).apps[0], first.apps[0])
+})
+
+t.test('a writer that goes on from the last snapshot of another one needs no whole one', async (t) => {
+  const before = new SnapshotWriter()
+  const reader = new SnapshotReader()
+  reader.read(before.next(HISTORY[0]!))
+  const next = new SnapshotWriter()
+  next.resume(HISTORY[0]!)
+  const parts = next.next(HISTORY[1]!)
+  t.equal(parts.base, 1)
+  t.strictSame(reader.read(parts), HISTORY[1])
+})
+
+t.test('a difference to another snapshot is refused', async (t) => {
+  const writer = new SnapshotWriter()
+  const shelf = new SnapshotShelf()
+  const reader = new SnapshotReader()
+  writer.next(HISTORY[0]!)
+  const parts = writer.next(HISTORY[1]!)
+  t.notOk(shelf.add(parts))
+  t.throws(() => reader.read(parts), /difference to 1, but 0 is in force/)
+})

@@ -1,0 +1,95 @@
+import t from 'tap'
+import type { ProcessStatus } from '../../src/process/messages.ts'
+import { WorkerFleet } from '../../src/process/worker-fleet.ts'
+import { appEntry, snapshotData } from '../support/snapshot-data.ts'
+
+// The threat: a dyno is ended while a worker that was not told yet, or has not said so yet, has a request on it.
+
+const facts = { pid: 1, sinceMs: 0 }
+
+function status(...ids: number[]): ProcessStatus {
+  return {
+    supervisor: facts,
+    control: facts,
+    workers: ids.map((id) => ({ id, slot: id, state: 'up', ...facts })),
+    restarts: { worker: 0, control: 0 },
+    retired: null,
+    listeners: [],
+    upgrade: '',
+  }
+}
+
+function snapshot(version: number, ...draining: boolean[]) {
+  return snapshotData({
+    version,
+    apps: [appEntry('shop', { dynos: draining.map((draining, index) => ({ id: `dyno ${index + 1}`, draining })) })],
+  })
+}
+
+function report(version: number, inFlight: Record<string, number> = {}) {
+  return { version, inFlight: Object.entries(inFlight), connections: 0, counters: null }
+}
+
+t.test('what is in flight is what all workers have', async (t) => {
+  const fleet = new WorkerFleet(() => {})
+  fleet.know(status(1, 2))
+  fleet.apply(snapshot(1, false))
+  fleet.heard(1, report(1, { 'dyno 1': 2 }))
+  fleet.heard(2, report(1, { 'dyno 1': 3 }))
+  t.equal(fleet.inFlight('dyno 1'), 5)
+  t.equal(fleet.inFlight('another'), 0)
+})
+
+t.test('a draining dyno has something in flight until every worker has confirmed that and has none', async (t) => {
+  const fleet = new WorkerFleet(() => {})
+  fleet.know(status(1, 2))
+  fleet.apply(snapshot(1, false, false))
+  fleet.heard(1, report(1))
+  fleet.heard(2, report(1))
+  t.equal(fleet.inFlight('dyno 1'), 0)
+  fleet.apply(snapshot(2, true, false))
+  t.equal(fleet.inFlight('dyno 1'), 1, 'nobody was told')
+  t.equal(fleet.inFlight('dyno 2'), 0)
+  fleet.heard(1, report(2))
+  t.equal(fleet.inFlight('dyno 1'), 1, 'one was not')
+  fleet.heard(2, report(1))
+  t.equal(fleet.inFlight('dyno 1'), 1, 'it counted none, but by the old snapshot')
+  fleet.heard(2, report(2, { 'dyno 1': 1 }))
+  t.equal(fleet.inFlight('dyno 1'), 1)
+  fleet.heard(2, report(2))
+  t.equal(fleet.inFlight('dyno 1'), 0)
+})
+
+t.test('a dyno that left with its app drains like any other', async (t) => {
+  const fleet = new WorkerFleet(() => {})
+  fleet.know(status(1))
+  fleet.apply(snapshot(1, false))
+  fleet.heard(1, report(1))
+  fleet.apply(snapshotData({ version: 2, apps: [] }))
+  t.equal(fleet.inFlight('dyno 1'), 1)
+  fleet.heard(1, report(2))
+  t.equal(fleet.inFlight('dyno 1'), 0)
+})
+
+t.test('a worker that starts meanwhile has to confirm too, and one that is gone has not', async (t) => {
+  const fleet = new WorkerFleet(() => {})
+  fleet.know(status(1))
+  fleet.apply(snapshot(1, false))
+  fleet.heard(1, report(1))
+  fleet.apply(snapshot(2, true))
+  fleet.know(status(1, 2))
+  fleet.heard(1, report(2))
+  t.equal(fleet.inFlight('dyno 1'), 1)
+  fleet.know(status(1))
+  t.equal(fleet.inFlight('dyno 1'), 0)
+})
+
+t.test('after a restart of control what drained before still has to be confirmed', async (t) => {
+  const fleet = new WorkerFleet(() => {})
+  fleet.know(status(1))
+  fleet.resume(snapshot(7, true))
+  fleet.heard(1, report(6))
+  t.equal(fleet.inFlight('dyno 1'), 1)
+  fleet.heard(1, report(7))
+  t.equal(fleet.inFlight('dyno 1'), 0)
+})
