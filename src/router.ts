@@ -67,6 +67,7 @@ class InProcessRouter implements Router {
       dataPlane: {
         apply: (data) => this.#apply(data),
         inFlight: (dynoId) => this.#plane?.inFlight(dynoId) ?? 0,
+        observed: (dynoId) => this.#plane?.observed(dynoId) ?? null,
       },
       log: this.#logger,
       metrics: this.#metrics,

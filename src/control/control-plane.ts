@@ -1,5 +1,6 @@
 import type { AppConfig, Config } from '../config/config.ts'
 import type { Dyno } from '../model/dyno.ts'
+import type { DynoObservation } from '../model/dyno-observation.ts'
 import type { SnapshotData } from '../model/snapshot.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { RouterMetrics } from '../telemetry/router-metrics.ts'
@@ -34,6 +35,11 @@ export interface DataPlanePort {
    * snapshot that marks the dyno draining.
    */
   inFlight(dynoId: string): number
+  /**
+   * What the requests of the dyno came to since this control plane began to count: two looks and the difference between
+   * them tell how it did meanwhile. null once no snapshot has the dyno any more. In many processes a second behind.
+   */
+  observed(dynoId: string): DynoObservation | null
 }
 
 export interface ControlPlaneOptions {

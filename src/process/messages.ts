@@ -1,6 +1,7 @@
 import type { Config, ListenerConfig, LogConfig } from '../config/config.ts'
 import type { ReleaseRecords } from '../control/release-book.ts'
 import type { Launch } from '../control/runtimes/runtime.ts'
+import type { TallyCounts } from '../model/dyno-observation.ts'
 import type { CounterDump } from '../telemetry/counter-dump.ts'
 import type { SnapshotParts } from './snapshot-parts.ts'
 
@@ -118,6 +119,8 @@ export interface WorkerReport {
   /** Dyno ids, and how many requests and tunnels are in flight on each; those with none are left out. */
   readonly inFlight: readonly (readonly [dynoId: string, count: number])[]
   readonly connections: number
+  /** What the requests of each dyno came to since the last report; dynos without any are left out. */
+  readonly tallies: readonly (readonly [dynoId: string, counts: TallyCounts])[]
   /** null: not counted this time. */
   readonly counters: CounterDump | null
 }

@@ -1,5 +1,6 @@
 import type { DataPlanePort } from '../control/control-plane.ts'
-import type { SnapshotData } from '../model/snapshot.ts'
+import { type DynoObservation, DynoTally } from '../model/dyno-observation.ts'
+import type { DynoEntry, SnapshotData } from '../model/snapshot.ts'
 import type { CounterDump } from '../telemetry/counter-dump.ts'
 import type { ProcessStatus, WorkerReport } from './messages.ts'
 import { type SnapshotParts, SnapshotWriter } from './snapshot-parts.ts'
@@ -19,6 +20,8 @@ export class WorkerFleet implements DataPlanePort {
   readonly #workers = new Map<number, Worker>()
   /** Dynos that take no more requests, and the first snapshot that says so. */
   readonly #retired = new Map<string, number>()
+  /** Every dyno of the last snapshot, and what its requests came to; null: it had none. */
+  readonly #tallies = new Map<string, DynoTally | null>()
   #last: SnapshotData | null = null
 
   constructor(publish: (parts: SnapshotParts) => void) {
@@ -30,12 +33,15 @@ export class WorkerFleet implements DataPlanePort {
     this.#writer.resume(data)
     this.#last = data
     for (const { dynos } of data.apps) {
-      for (const { id, draining } of dynos) if (draining) this.#retired.set(id, data.version)
+      for (const { id, draining } of dynos) {
+        this.#tallies.set(id, null)
+        if (draining) this.#retired.set(id, data.version)
+      }
     }
   }
 
   apply(data: SnapshotData): void {
-    this.#noteRetired(data)
+    this.#noteChanges(data)
     this.#last = data
     this.#publish(this.#writer.next(data))
     this.#forgetDrained()
@@ -56,6 +62,11 @@ export class WorkerFleet implements DataPlanePort {
     return inFlight === 0 && uncounted ? 1 : inFlight
   }
 
+  observed(dynoId: string): DynoObservation | null {
+    const tally = this.#tallies.get(dynoId)
+    return tally === undefined ? null : (tally ?? new DynoTally()).observation
+  }
+
   /** Which workers there are. One that has not reported yet has confirmed nothing. */
   know({ workers }: ProcessStatus): void {
     const ids = new Set(workers.map(({ id }) => id))
@@ -74,6 +85,13 @@ export class WorkerFleet implements DataPlanePort {
     worker.inFlight = new Map(report.inFlight)
     worker.connections = report.connections
     worker.counters = report.counters ?? worker.counters
+    for (const [dynoId, counts] of report.tallies) {
+      const known = this.#tallies.get(dynoId)
+      if (known === undefined) continue
+      const tally = known ?? new DynoTally()
+      tally.add(counts)
+      this.#tallies.set(dynoId, tally)
+    }
   }
 
   /** What one worker said last; null: there is no such worker. */
@@ -89,12 +107,13 @@ export class WorkerFleet implements DataPlanePort {
     return [...this.#workers.values()].flatMap(({ counters }) => counters ?? [])
   }
 
-  #noteRetired(data: SnapshotData): void {
+  #noteChanges(data: SnapshotData): void {
     const before = new Map(this.#last?.apps.map((app) => [app.name, app]))
     for (const app of data.apps) {
       const was = before.get(app.name)
       before.delete(app.name)
       if (was === app) continue
+      this.#followDynos(was?.dynos ?? [], app.dynos)
       const claimable = new Set(app.dynos.filter(({ draining }) => !draining).map(({ id }) => id))
       for (const id of claimable) this.#retired.delete(id)
       for (const { id, draining } of was?.dynos ?? []) {
@@ -102,8 +121,15 @@ export class WorkerFleet implements DataPlanePort {
       }
     }
     for (const { dynos } of before.values()) {
+      this.#followDynos(dynos, [])
       for (const { id, draining } of dynos) if (!draining) this.#retired.set(id, data.version)
     }
+  }
+
+  #followDynos(before: readonly DynoEntry[], now: readonly DynoEntry[]): void {
+    const ids = new Set(now.map(({ id }) => id))
+    for (const { id } of before) if (!ids.has(id)) this.#tallies.delete(id)
+    for (const id of ids) if (!this.#tallies.has(id)) this.#tallies.set(id, null)
   }
 
   #forgetDrained(): void {

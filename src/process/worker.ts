@@ -136,6 +136,7 @@ class WorkerProcess {
       version: plane?.snapshot.version ?? 0,
       inFlight: busy.map(({ id, inFlight }) => [id, inFlight] as const),
       connections: plane?.connections ?? 0,
+      tallies: plane?.takeTallies() ?? [],
       counters: counted ? this.#metrics.snapshotCounters() : null,
     }
     if (counted) {

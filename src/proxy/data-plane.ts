@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { type CompiledSnapshot, compileSnapshot } from '../model/compiled-snapshot.ts'
+import type { DynoObservation, TallyCounts } from '../model/dyno-observation.ts'
 import type { RouterTimeouts, SnapshotData } from '../model/snapshot.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { RouterMetrics } from '../telemetry/router-metrics.ts'
@@ -153,6 +154,27 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     for (const pool of this.pools.all()) {
       for (const { id, inFlight } of pool.dynos.values()) if (inFlight > 0) yield { id, inFlight }
     }
+  }
+
+  /** What the requests of a dyno came to, as far as nobody took it away; null: no such dyno. */
+  observed(dynoId: string): DynoObservation | null {
+    for (const pool of this.pools.all()) {
+      const dyno = pool.dynos.get(dynoId)
+      if (dyno !== undefined) return dyno.tally.observation
+    }
+    return null
+  }
+
+  /** The same of every dyno that had any since this was last asked, which is then forgotten here. */
+  takeTallies(): (readonly [dynoId: string, counts: TallyCounts])[] {
+    const tallies: (readonly [string, TallyCounts])[] = []
+    for (const pool of this.pools.all()) {
+      for (const { id, tally } of pool.dynos.values()) {
+        const counts = tally.take()
+        if (counts !== null) tallies.push([id, counts])
+      }
+    }
+    return tallies
   }
 
   /** Open connections of clients, tunnels among them. */

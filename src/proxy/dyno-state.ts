@@ -1,3 +1,4 @@
+import { DynoTally } from '../model/dyno-observation.ts'
 import type { DynoEntry } from '../model/snapshot.ts'
 
 /** How a dyno closes idle connections is remembered for one to two of these. */
@@ -18,6 +19,8 @@ export class DynoState {
   retired = false
   /** Retired with nothing in flight, and the pool has said so. */
   drained = false
+  /** What its requests came to. */
+  readonly tally = new DynoTally()
 
   /** Shortest rests after which it closed a kept connection: in this window of time, and in the one before. */
   #shortestRestMs = Number.POSITIVE_INFINITY

@@ -262,8 +262,23 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     if (dyno !== null) {
       x.lastDyno = dyno
       x.dyno = null
+      this.#tally(x, dyno)
       pool!.release(dyno)
     }
+  }
+
+  /** How the dyno did in the attempt that ends: `x.code` says why when it was not for an answer. */
+  #tally(x: Exchange, dyno: DynoState): void {
+    if (x.phase === Phase.connecting || x.phase === Phase.taking) {
+      // It got nothing of the request: that is its fault when it did not let us in, and nobody's business otherwise.
+      if (x.phase === Phase.connecting && x.code === '') dyno.tally.count(true, -1)
+      return
+    }
+    // What it closed while we wrote is served again.
+    if (x.status === 0 && x.code === '') return
+    const failed = x.status >= 500 || (x.code !== '' && ERRORS[x.code].side === 'dyno')
+    const hadItAtMs = x.sentAtMs === -1 ? x.servedAtMs : x.sentAtMs
+    dyno.tally.count(failed, x.firstByteAtMs === -1 ? -1 : x.firstByteAtMs - hadItAtMs)
   }
 
   // --- The request's body --------------------------------------------------------------------------------------------
@@ -302,6 +317,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     } else {
       backend.abort()
     }
+    this.#tally(x, dyno)
     x.pool!.release(dyno)
     this.#complete(x, x.keepAlive)
   }

@@ -45,6 +45,7 @@ class Space {
           this.#wake()
         },
         inFlight: (id) => this.inFlight.get(id) ?? 0,
+        observed: () => null,
       },
       log: pino({ level: 'silent' }),
       metrics: this.metrics,

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { DynoTally, firstByteCell } from '../../src/model/dyno-observation.ts'
 import type { ProcessStatus } from '../../src/process/messages.ts'
 import { WorkerFleet } from '../../src/process/worker-fleet.ts'
 import { appEntry, snapshotData } from '../support/snapshot-data.ts'
@@ -27,7 +28,7 @@ function snapshot(version: number, ...draining: boolean[]) {
 }
 
 function report(version: number, inFlight: Record<string, number> = {}) {
-  return { version, inFlight: Object.entries(inFlight), connections: 0, counters: null }
+  return { version, inFlight: Object.entries(inFlight), connections: 0, tallies: [], counters: null }
 }
 
 t.test('what is in flight is what all workers have', async (t) => {
@@ -92,4 +93,31 @@ t.test('after a restart of control what drained before still has to be confirmed
   t.equal(fleet.inFlight('dyno 1'), 1)
   fleet.heard(1, report(7))
   t.equal(fleet.inFlight('dyno 1'), 0)
+})
+
+t.test('what dynos did is what all workers have counted, for as long as a snapshot has them', async (t) => {
+  const fleet = new WorkerFleet(() => {})
+  fleet.know(status(1, 2))
+  fleet.apply(snapshot(1, false, false))
+  t.match(fleet.observed('dyno 1'), { requests: 0, failures: 0 })
+  const one = new DynoTally()
+  one.count(false, 7)
+  one.count(true, -1)
+  const tallies = [
+    ['dyno 1', one.take()!],
+    ['a dyno of the past', [0, 1]],
+  ] as const
+  fleet.heard(1, { ...report(1), tallies })
+  one.count(false, 7)
+  fleet.heard(2, { ...report(1), tallies: [['dyno 1', one.take()!]] })
+  t.match(fleet.observed('dyno 1'), { requests: 3, failures: 1 })
+  t.equal(fleet.observed('dyno 1')!.firstByteCells[firstByteCell(7)], 2)
+  t.match(fleet.observed('dyno 2'), { requests: 0 })
+  t.equal(fleet.observed('a dyno of the past'), null)
+  fleet.know(status(2))
+  t.match(fleet.observed('dyno 1'), { requests: 3 }, 'what a worker counted outlives it')
+  fleet.apply(snapshot(2, true, false))
+  t.match(fleet.observed('dyno 1'), { requests: 3 })
+  fleet.apply(snapshotData({ version: 3, apps: [appEntry('shop', { dynos: [{ id: 'dyno 2' }] })] }))
+  t.equal(fleet.observed('dyno 1'), null)
 })
