@@ -1,5 +1,6 @@
 # docker build -t postern . && docker run -v ./space.yml:/etc/postern/space.yml -p 8080:8080 --stop-timeout 120 postern
 # The file needs places that user node may write to: admin: { address: "unix:/var/lib/postern/postern.sock" }
+# and state: /var/lib/postern/state, best on a volume
 FROM node:26-slim AS build
 WORKDIR /src
 COPY . .

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from './config/config.ts'
 import { ControlPlane } from './control/control-plane.ts'
+import { StateStore } from './control/state/state-store.ts'
 import type { SnapshotData } from './model/snapshot.ts'
 import { listenerOptions, openAccessLog } from './process/data-plane-options.ts'
 import { DataPlane } from './proxy/data-plane.ts'
@@ -24,7 +25,7 @@ export interface Router {
   /**
    * Takes another checked configuration into use, whole or not at all. Requests and tunnels that the change does not concern
    * never notice.
-   * @throws RestartRequired when it changes `space`, `dns` or `admin`; Error when a listener cannot be bound.
+   * @throws RestartRequired when it changes `space`, `dns`, `admin` or `state`; Error when a listener cannot be bound.
    */
   apply(config: Config): Promise<void>
 }
@@ -52,7 +53,8 @@ class InProcessRouter implements Router {
   readonly #metrics = new RouterMetrics()
   readonly #logger
   readonly #accessLog
-  readonly #control: ControlPlane
+  #control: ControlPlane | null = null
+  #state: StateStore | null = null
   #config: Config
   #plane: DataPlane | null = null
   #stopped: Promise<void> | null = null
@@ -63,18 +65,6 @@ class InProcessRouter implements Router {
     this.#config = config
     this.#logger = createLogger({ level: config.log.level })
     this.#accessLog = openAccessLog(config.log, { logger: this.#logger, metrics: this.#metrics })
-    this.#control = new ControlPlane(config, {
-      dataPlane: {
-        apply: (data) => this.#apply(data),
-        inFlight: (dynoId) => this.#plane?.inFlight(dynoId) ?? 0,
-        observed: (dynoId) => this.#plane?.observed(dynoId) ?? null,
-      },
-      log: this.#logger,
-      metrics: this.#metrics,
-      version,
-      listening: () => this.#listening,
-      exposition: () => this.#metrics.exposition(),
-    })
   }
 
   get addresses(): RouterAddresses {
@@ -83,12 +73,26 @@ class InProcessRouter implements Router {
       const port = this.#plane?.ports.get(name)
       if (port !== undefined) listeners[name] = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
     }
-    return { listeners, ...this.#control.addresses }
+    return { listeners, dns: '', admin: '', ...this.#control?.addresses }
   }
 
   async start(): Promise<void> {
-    await this.#control.start()
+    this.#state = await StateStore.open(this.#config.state)
+    this.#control = new ControlPlane(this.#config, {
+      dataPlane: {
+        apply: (data) => this.#apply(data),
+        inFlight: (dynoId) => this.#plane?.inFlight(dynoId) ?? 0,
+        observed: (dynoId) => this.#plane?.observed(dynoId) ?? null,
+      },
+      log: this.#logger,
+      metrics: this.#metrics,
+      state: this.#state,
+      version,
+      listening: () => this.#listening,
+      exposition: () => this.#metrics.exposition(),
+    })
     try {
+      await this.#control.start()
       await this.#plane!.listen(this.#config.listeners.map(listenerOptions))
       this.#listening = true
     } catch (error) {
@@ -101,7 +105,7 @@ class InProcessRouter implements Router {
     const before = this.#config
     await this.#plane!.listen(config.listeners.map(listenerOptions))
     try {
-      await this.#control.apply(config)
+      await this.#control!.apply(config)
       this.#config = config
     } catch (error) {
       await this.#plane!.listen(before.listeners.map(listenerOptions))
@@ -114,7 +118,7 @@ class InProcessRouter implements Router {
     this.#stopped ??= this.#stop(hurry ? 0 : this.#config.shutdown.drainMs)
     if (hurry) {
       this.#plane?.hurry()
-      this.#control.hurry()
+      this.#control?.hurry()
     }
     await this.#stopped
   }
@@ -122,7 +126,7 @@ class InProcessRouter implements Router {
   /** In reverse order of starting: first nothing comes in, then what runs ends, last the logs. */
   async #stop(drainMs: number): Promise<void> {
     const { noticeMs } = this.#config.shutdown
-    this.#control.announceStop()
+    this.#control?.announceStop()
     if (noticeMs > 0) {
       const notice = Promise.withResolvers<void>()
       const timer = setTimeout(notice.resolve, noticeMs)
@@ -131,7 +135,8 @@ class InProcessRouter implements Router {
     }
     this.#listening = false
     await this.#plane?.stop(drainMs)
-    await this.#control.stop()
+    await this.#control?.stop()
+    await this.#state?.close()
     await this.#accessLog?.sink.close()
   }
 

@@ -31,6 +31,8 @@ export interface Config {
   readonly timeouts: RouterTimeouts
   readonly headers: HeaderPolicy
   readonly shutdown: ShutdownConfig
+  /** Absolute path of the folder for what has to last; null: in memory. */
+  readonly state: string | null
   /** Worker processes; as many as there are processors unless the file says. A router in one process ignores it. */
   readonly workers: number
 }

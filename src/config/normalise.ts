@@ -72,8 +72,15 @@ export function normalise(input: SpaceFile, file: string): Config {
       tunnelsMs: input.shutdown.tunnels,
       dynoGraceMs: input.shutdown.dynoGrace,
     },
+    state: stateFolder(input.state, file, baseDir),
     workers: input.workers === 'auto' ? availableParallelism() : input.workers,
   }
+}
+
+/** A program that gives an object has to say where, if what it does is to last. */
+function stateFolder(written: string | undefined, file: string, baseDir: string): string | null {
+  if (written === undefined && file === '') return null
+  return resolve(baseDir, written ?? 'state')
 }
 
 function normaliseApp(name: string, app: AppFile, baseDir: string): AppConfig {

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { adminAddress, cidr, localEndpoint, logTarget, remoteEndpoint } from './addresses.ts'
+import { adminAddress, cidr, folder, localEndpoint, logTarget, remoteEndpoint } from './addresses.ts'
 import { key, mapOf, optional, required } from './keys.ts'
 import { NAME, name, pseudonym, zone } from './names.ts'
 import { choice, count, duration, flag, percent, size, wordOrCount } from './scalars.ts'
@@ -187,6 +187,12 @@ export const spaceFile = z.strictObject({
   timeouts: key(timeouts, {}, 'live', 'Waits of the router as a whole; those of an app are at the app.'),
   headers: key(headers, {}, 'live', 'Headers beyond those that always go.'),
   shutdown: key(shutdown, {}, 'live', 'How the router stops.'),
+  state: optional(
+    folder(),
+    './state',
+    'restart',
+    'Folder for what has to last: releases, settings made through the API, the audit trail; left out: `state` beside the file.',
+  ),
   workers: key(
     wordOrCount('auto', 1, 512),
     'auto',

@@ -1,5 +1,6 @@
 import type { AppConfig, Config } from '../config/config.ts'
-import type { Dyno } from '../model/dyno.ts'
+import type { Dyno, DynoState } from '../model/dyno.ts'
+import { dynoName } from '../model/dyno.ts'
 import type { DynoObservation } from '../model/dyno-observation.ts'
 import type { SnapshotData } from '../model/snapshot.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -13,9 +14,11 @@ import type { DiscoverySource } from './discovery.ts'
 import { Discovery } from './discovery.ts'
 import { Drains } from './drains.ts'
 import { EmbeddedDns } from './embedded-dns.ts'
+import { EventLog } from './events.ts'
 import type { Inheritance } from './inheritance.ts'
 import { ListedDynos } from './listed-dynos.ts'
 import { LocalDynos } from './local-dynos.ts'
+import type { RegistryChange } from './registry.ts'
 import { DynoRegistry, dynoId, endpoint } from './registry.ts'
 import type { ReleaseRecords } from './release-book.ts'
 import { ReleaseBook } from './release-book.ts'
@@ -24,6 +27,7 @@ import { ProcessRuntime } from './runtimes/process.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import { lookupByDns } from './service-lookup.ts'
 import { SpaceView } from './space-view.ts'
+import type { StateStore } from './state/state-store.ts'
 
 /** What the control plane needs of the data plane, which may be in other processes. */
 export interface DataPlanePort {
@@ -46,6 +50,8 @@ export interface ControlPlaneOptions {
   readonly dataPlane: DataPlanePort
   readonly log: Logger
   readonly metrics: RouterMetrics
+  /** Open; whoever opened it closes it, after this has stopped. */
+  readonly state: StateStore
   /** Version of Postern, for the description of the admin API. */
   readonly version: string
   /** Whether every listener of the data plane is bound. */
@@ -67,6 +73,8 @@ export interface ControlPlaneOptions {
  * Never on the way of a request.
  */
 export class ControlPlane {
+  /** What happens in the space, for whoever watches. */
+  readonly events: EventLog
   readonly #options: ControlPlaneOptions
   readonly #clock: Clock
   readonly #runtime: Runtime
@@ -93,6 +101,7 @@ export class ControlPlane {
     const clock = options.clock ?? systemClock
     this.#options = options
     this.#clock = clock
+    this.events = new EventLog(clock)
     this.#config = config
     const { inheritance } = options
     this.#state = new RoutingState(config)
@@ -138,8 +147,9 @@ export class ControlPlane {
       config: () => this.#config,
       inFlight: (id) => dataPlane.inFlight(id),
     })
-    this.#registry.subscribe(({ apps }) => {
-      for (const app of apps) this.#changedApps.add(app)
+    this.#registry.subscribe((change) => {
+      this.#tell(change)
+      for (const app of change.apps) this.#changedApps.add(app)
       this.#settleSoon()
     })
     metrics.setDynoSource(() => this.#view.dynos())
@@ -188,6 +198,7 @@ export class ControlPlane {
     const fixed = fixedChanges(this.#config, config)
     if (fixed.length > 0) throw new RestartRequired(fixed)
     this.#use(config)
+    this.events.emit({ kind: 'config' })
   }
 
   /**
@@ -283,6 +294,16 @@ export class ControlPlane {
     )
   }
 
+  #tell({ added, changed, removed }: RegistryChange): void {
+    const tell = (dyno: Dyno, state: DynoState) => {
+      const { app, az, release } = dyno
+      this.events.emit({ kind: 'dyno', app, dyno: dynoName(dyno.processType, dyno.number), state, az, release })
+    }
+    for (const dyno of added) tell(dyno, dyno.state)
+    for (const { after } of changed) tell(after, after.state)
+    for (const dyno of removed) tell(dyno, 'down')
+  }
+
   /** Changes that come together make one zone and one snapshot. */
   #settleSoon(): void {
     if (this.#settling) return
@@ -330,7 +351,7 @@ export class ControlPlane {
 }
 
 /** Taken when the router starts, and then for good. */
-const FIXED_KEYS = ['space', 'dns', 'admin'] as const
+const FIXED_KEYS = ['space', 'dns', 'admin', 'state'] as const
 
 export function fixedChanges(before: Config, after: Config): (typeof FIXED_KEYS)[number][] {
   return FIXED_KEYS.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))

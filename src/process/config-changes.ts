@@ -25,6 +25,7 @@ const SECTIONS = [
   'timeouts',
   'headers',
   'shutdown',
+  'state',
   'workers',
 ] as const
 

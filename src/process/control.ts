@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import type { Operations, PlanOutcome, ProcessTable } from '../control/admin/routes.ts'
 import { ControlPlane } from '../control/control-plane.ts'
+import { StateStore } from '../control/state/state-store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { RouterMetrics } from '../telemetry/router-metrics.ts'
 import { configChanges } from './config-changes.ts'
@@ -19,14 +20,29 @@ const ALIVE_MS = 1000
 export function runControl(): void {
   leaveSignalsToSupervisor()
   process.title = 'postern control'
-  let control: ControlProcess | null = null
+  let control: Promise<ControlProcess> | null = null
   process.on('message', (message) => {
     const told = message as SupervisorToControl
-    if (told.kind === 'takeOver') control = new ControlProcess(told.heritage)
-    else control?.heard(told)
+    if (told.kind === 'takeOver') control = takeOver(told.heritage)
+    else void control?.then((process) => process.heard(told))
   })
   setInterval(() => tell({ kind: 'alive' }), ALIVE_MS)
   tell({ kind: 'loaded' })
+}
+
+/** What is said meanwhile is heard after it, in order. */
+async function takeOver(heritage: Heritage): Promise<ControlProcess> {
+  try {
+    return new ControlProcess(heritage, await StateStore.open(heritage.config.state))
+  } catch (error) {
+    return giveUp(error as Error)
+  }
+}
+
+/** Never resolves: the process ends. */
+function giveUp({ message }: Error): Promise<never> {
+  process.send!({ kind: 'unable', message }, undefined, {}, () => process.exit(1))
+  return new Promise(() => {})
 }
 
 class ControlProcess implements Operations {
@@ -36,12 +52,14 @@ class ControlProcess implements Operations {
   readonly #runtime = new RemoteRuntime((order) => tell(order))
   readonly #reloader: Reloader
   readonly #control: ControlPlane
+  readonly #state: StateStore
   readonly #answers = new Map<number, (answer: SupervisorToControl & { id: number }) => void>()
   #status: ProcessStatus
   #questions = 0
   #watch: ConfigWatch | null = null
 
-  constructor(heritage: Heritage) {
+  constructor(heritage: Heritage, state: StateStore) {
+    this.#state = state
     const { config, snapshot, releases, instances, status, reports } = heritage
     this.#log = createLogger({ level: config.log.level })
     this.#status = status
@@ -54,6 +72,7 @@ class ControlProcess implements Operations {
       dataPlane: this.#fleet,
       log: this.#log,
       metrics: this.#metrics,
+      state,
       version: ownVersion(),
       listening: () => this.#status.workers.some(({ state }) => state === 'up'),
       exposition: () => this.#exposition(),
@@ -72,8 +91,7 @@ class ControlProcess implements Operations {
     try {
       await this.#control.start()
     } catch (error) {
-      process.send!({ kind: 'unable', message: (error as Error).message }, undefined, {}, () => process.exit(1))
-      return
+      return giveUp(error as Error)
     }
     this.#watch = new ConfigWatch(config.file, () => void this.#reloader.reload('the file changed'))
     tell({ kind: 'serving' })
@@ -107,19 +125,25 @@ class ControlProcess implements Operations {
         break
       case 'relinquish':
         this.#watch?.close()
-        void this.#control.relinquish().then(() => process.exit(0))
+        void this.#end(this.#control.relinquish())
         break
       case 'announceStop':
         this.#watch?.close()
         this.#control.announceStop()
         break
       case 'stop':
-        void this.#control.stop().then(() => process.exit(0))
+        void this.#end(this.#control.stop())
         break
       case 'hurry':
         this.#control.hurry()
         break
     }
+  }
+
+  async #end(over: Promise<void>): Promise<void> {
+    await over
+    await this.#state.close()
+    process.exit(0)
   }
 
   // --- Operations ----------------------------------------------------------------------------------------------------

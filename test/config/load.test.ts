@@ -115,6 +115,7 @@ t.test('the least file gives every default', async (t) => {
     },
     headers: { via: 'postern', forwarded: false, traceparent: false, requestIdToClient: false },
     shutdown: { noticeMs: 0, drainMs: 30_000, tunnelsMs: 3_600_000, dynoGraceMs: 30_000 },
+    state: null,
     workers: availableParallelism(),
   })
 })
@@ -199,6 +200,7 @@ t.test('relative paths are relative to the folder of the file', async (t) => {
   t.equal(result.config.file, '/srv/space/acme.json')
   t.match(result.config.apps[0]?.formation[0]?.source, { cwd: '/srv/app' })
   t.equal(result.config.log.access, '/srv/space/log/access.log')
+  t.equal(result.config.state, '/srv/space/state')
   t.strictSame(result.config.admin, { socket: '/srv/space/run/p.sock' })
 })
 

@@ -10,6 +10,7 @@ import t from 'tap'
 import { Client } from 'undici'
 import type { Config } from '../../src/config/config.ts'
 import { ControlPlane, RestartRequired } from '../../src/control/control-plane.ts'
+import { StateStore } from '../../src/control/state/state-store.ts'
 import type { AppEntry, DynoEntry, SnapshotData } from '../../src/model/snapshot.ts'
 import { RouterMetrics } from '../../src/telemetry/router-metrics.ts'
 import { address, CIDR } from './loopback.ts'
@@ -36,7 +37,7 @@ class Space {
   isListening = true
   #wake = () => {}
 
-  constructor(config: Config, socket: string) {
+  constructor(config: Config, socket: string, state: StateStore) {
     this.socket = socket
     this.control = new ControlPlane(config, {
       dataPlane: {
@@ -49,6 +50,7 @@ class Space {
       },
       log: pino({ level: 'silent' }),
       metrics: this.metrics,
+      state,
       version: '1.2.3',
       listening: () => this.isListening,
       exposition: () => this.metrics.exposition(),
@@ -85,7 +87,7 @@ async function start(t: Tap, file: Record<string, unknown>) {
   const socket = join(folder, 'postern.sock')
   const base = { space: { name: 'test', cidr: CIDR }, admin: { address: `unix:${socket}` } }
   const config = (more: Record<string, unknown>) => space({ ...base, ...file, ...more })
-  const router = new Space(config({}), socket)
+  const router = new Space(config({}), socket, await StateStore.open(null))
   t.teardown(async () => {
     router.control.hurry()
     await router.control.stop()
@@ -301,7 +303,7 @@ t.test('a start that fails holds nothing', async (t) => {
   t.teardown(() => rm(folder, { recursive: true }))
   const socket = join(folder, 'postern.sock')
   const config = space({ dns: { address: first.control.addresses.dns }, admin: { address: `unix:${socket}` } })
-  const second = new Space(config, socket)
+  const second = new Space(config, socket, await StateStore.open(null))
   await t.rejects(second.control.start(), /dns\.address 127\.0\.0\.1:\d+ cannot be bound: EADDRINUSE/)
   await t.rejects(second.get('/healthz'), { code: 'ENOENT' })
 })
