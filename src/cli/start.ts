@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { Config } from '../config/config.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfigAside } from '../config/load-aside.ts'
 import { formatProblem } from '../config/problems.ts'
 import type { DynoRow } from '../control/admin/dyno-rows.ts'
 import { askRouter } from './admin-client.ts'
@@ -26,7 +26,7 @@ example: postern start --config /etc/postern/space.yml`,
 
   async run(args) {
     const { values } = readArguments(args, { config: { type: 'string', default: DEFAULT_FILE } })
-    const result = await loadConfig(values.config)
+    const result = await loadConfigAside(values.config)
     if (!result.ok) {
       for (const problem of result.problems) console.error(formatProblem(problem))
       return 1

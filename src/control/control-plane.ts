@@ -68,6 +68,12 @@ export interface ControlPlaneOptions {
   readonly operations?: Operations
 }
 
+/** Settling takes no more than this part of the time. */
+const SETTLING_SHARE = 0.2
+/** What is quicker than this need not rest. */
+const NO_REST_MS = 10
+const LONGEST_REST_MS = 500
+
 /**
  * From the configuration to the routing state: config | registry → zone → DNS → discovery → routing state → snapshot N.
  * Never on the way of a request.
@@ -92,6 +98,8 @@ export class ControlPlane {
   /** Whose dynos in the registry are not yet in the zone as they are. */
   readonly #changedApps = new Set<string>()
   #settling = false
+  /** How long it took the last time. */
+  #settleMs = 0
   #stopAnnounced = false
   #phase: 'new' | 'started' | 'stopping' = 'new'
   #stopped: Promise<void> | null = null
@@ -263,7 +271,8 @@ export class ControlPlane {
       else this.#state.discovered(app.name, [], this.#clock.now())
       this.#countAnnounced(app)
     }
-    this.#dns.update(this.#registry.all(), config)
+    this.#dns.admit(config)
+    if (this.#changedApps.size > 0) this.#dns.update(this.#registry.all())
     this.#changedApps.clear()
     this.#discovery.apply(sources)
     this.#options.metrics.retainApps(config.apps.map((app) => app.name))
@@ -276,10 +285,10 @@ export class ControlPlane {
     if (source.kind !== 'dns') {
       // The zone was made from the registry here: an empty answer is no accident, and one is enough.
       const name = `_http._tcp.web.${app.name}.${this.#config.dns.zone}`
-      return { question: { name, ...this.#dns.ownServer, servicePort: null }, emptyAfter: 1 }
+      return { question: { name, ...this.#dns.ownServer, servicePort: null }, emptyAfter: 1, wakes: true }
     }
     const { name, host, port, servicePort } = source
-    return { question: { name, host, port, servicePort }, emptyAfter: this.#config.dns.emptyAfter }
+    return { question: { name, host, port, servicePort }, emptyAfter: this.#config.dns.emptyAfter, wakes: false }
   }
 
   #countAnnounced(app: AppConfig): void {
@@ -304,21 +313,30 @@ export class ControlPlane {
     for (const dyno of removed) tell(dyno, 'down')
   }
 
-  /** Changes that come together make one zone and one snapshot. */
+  /**
+   * Changes that come together make one zone and one snapshot. In a large space that takes its time, here and in every worker: there it
+   * is done less often.
+   */
   #settleSoon(): void {
     if (this.#settling) return
     this.#settling = true
-    setImmediate(() => {
-      this.#settling = false
-      if (this.#phase === 'new') return
-      const changed = new Set(this.#changedApps)
-      this.#changedApps.clear()
-      if (changed.size > 0) this.#dns.update(this.#registry.all(), this.#config)
-      for (const app of this.#config.apps) if (changed.has(app.name)) this.#countAnnounced(app)
-      if (this.#phase === 'started') this.#publish()
-      // The zone has the change by now: what is asked after this wake-up finds it.
-      for (const app of changed) this.#discovery.wake(app)
-    })
+    const restMs = this.#settleMs / SETTLING_SHARE - this.#settleMs
+    if (restMs < NO_REST_MS) setImmediate(() => this.#settle())
+    else this.#clock.after(Math.min(restMs, LONGEST_REST_MS), () => this.#settle())
+  }
+
+  #settle(): void {
+    const beganAtMs = performance.now()
+    this.#settling = false
+    if (this.#phase === 'new') return
+    const changed = new Set(this.#changedApps)
+    this.#changedApps.clear()
+    if (changed.size > 0) this.#dns.update(this.#registry.all())
+    for (const app of this.#config.apps) if (changed.has(app.name)) this.#countAnnounced(app)
+    if (this.#phase === 'started') this.#publish()
+    // The zone has the change by now: what is asked after this wake-up finds it.
+    for (const app of changed) this.#discovery.wake(app)
+    this.#settleMs = performance.now() - beganAtMs
   }
 
   #publish(): void {

@@ -11,7 +11,7 @@ import { Turns } from './turns.ts'
 const SHORTEST_WAIT_MS = 250
 /** The same for an answer without dynos: a server that comes up empty gets a moment to learn what there is. */
 const SHORTEST_EMPTY_WAIT_MS = 1000
-/** However long the TTL is: an operator who repairs a zone does not wait for a day. */
+/** However long the TTL is: an operator who repairs a zone does not wait for a day. And where changes wake it: to be sure. */
 const LONGEST_WAIT_MS = 60_000
 /** The longest pause before a server that fails is asked again; the first is the shortest wait, then they double. */
 const LONGEST_FAILURE_WAIT_MS = 5000
@@ -49,6 +49,8 @@ export interface DiscoverySource {
   readonly question: ServiceQuestion
   /** So many empty answers in a row are believed. */
   readonly emptyAfter: number
+  /** `wake` comes with every change, so that there is no need to ask at the pace of the TTL as well. */
+  readonly wakes: boolean
 }
 
 /** Learns of the web dynos of every app by DNS. */
@@ -172,6 +174,7 @@ class AppDiscovery {
       const isBelieved = answer.dynos.length > 0 || this.#emptyAnswers >= this.source.emptyAfter
       if (isBelieved) onDynos(this.name, this.#names.name(answer.dynos))
       this.#note({ app: this.name, tried: true, answeredAtMs: clock.now(), failure: '' })
+      if (this.source.wakes) return LONGEST_WAIT_MS
       const shortestMs = answer.dynos.length > 0 ? SHORTEST_WAIT_MS : SHORTEST_EMPTY_WAIT_MS
       return Math.min(Math.max(answer.ttlMs, shortestMs), LONGEST_WAIT_MS)
     } catch (error) {

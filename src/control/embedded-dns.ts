@@ -78,10 +78,14 @@ export class EmbeddedDns {
     return this.#ownResponder.address
   }
 
-  /** What is asked from now on finds these dynos, and is answered for those who are inside by this configuration. */
-  update(dynos: readonly Dyno[], config: Config): void {
+  /** What is asked from now on is answered for those who are inside by this configuration. */
+  admit(config: Config): void {
     this.#inside = insideSet(config)
-    const zones = this.#zones(dynos, config)
+  }
+
+  /** What is asked from now on finds these dynos. */
+  update(dynos: readonly Dyno[]): void {
+    const zones = this.#zones(dynos, this.#config)
     this.#responder.setZones(zones)
     this.#ownResponder.setZones(zones)
   }

@@ -40,12 +40,16 @@ const FAILURES = 1
 const FIRST_BYTE = 2
 const TALLY_CELLS = FIRST_BYTE + FIRST_BYTE_CELLS
 
+const NOTHING = new Float64Array(TALLY_CELLS)
+
 /** The same as it is counted: one typed array, so that a request costs a few increments. */
 export class DynoTally {
-  readonly #cells = new Float64Array(TALLY_CELLS)
+  /** Made for the first count: of a hundred thousand dynos few have requests. */
+  #cells = NOTHING
 
   /** `firstByteMs` -1: there was none. */
   count(failed: boolean, firstByteMs: number): void {
+    if (this.#cells === NOTHING) this.#cells = new Float64Array(TALLY_CELLS)
     this.#cells[REQUESTS]! += 1
     if (failed) this.#cells[FAILURES]! += 1
     if (firstByteMs !== -1) this.#cells[FIRST_BYTE + firstByteCell(firstByteMs)]! += 1
@@ -53,6 +57,7 @@ export class DynoTally {
 
   /** Adds what another one gave away by `take`. */
   add(counts: TallyCounts): void {
+    if (this.#cells === NOTHING) this.#cells = new Float64Array(TALLY_CELLS)
     for (let index = 0; index < counts.length; index += 2) this.#cells[counts[index]!]! += counts[index + 1]!
   }
 

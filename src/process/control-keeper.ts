@@ -4,8 +4,10 @@ import type { ControlToSupervisor, Heritage, ProcessFacts, SupervisorToControl }
 
 type ControlChild = Child<ControlToSupervisor, SupervisorToControl>
 
-/** A control process that is not in charge within this is taken for one that cannot be. */
-const START_MS = 30_000
+/** A control process that has not loaded within this is taken for one that cannot. */
+const LOAD_MS = 30_000
+/** The same for being in charge, once it was told what of: of a hundred thousand dynos, say. */
+const TAKE_OVER_MS = 120_000
 /** For what an end needs beyond the grace time of dynos. */
 const STOP_MARGIN_MS = 10_000
 
@@ -94,7 +96,8 @@ export class ControlKeeper {
 
   /** To be called every second. */
   tick(): void {
-    if (!this.#child?.tick()) return
+    // One that takes over has other bounds.
+    if (!this.#serving || !this.#child?.tick()) return
     this.#context.log.error('the control process does not answer any more; it is killed and replaced')
     this.#child.kill()
   }
@@ -106,7 +109,7 @@ export class ControlKeeper {
       if (message.kind === 'loaded') loaded.resolve()
       else if (child === this.#child) this.#heard(message)
     })
-    const timer = setTimeout(() => child.kill(), START_MS)
+    const timer = setTimeout(() => child.kill(), LOAD_MS)
     const how = await Promise.race([loaded.promise, child.exited])
     clearTimeout(timer)
     return how === undefined ? child : `a new control process ${how}`
@@ -119,7 +122,7 @@ export class ControlKeeper {
     this.#serving = false
     const outcome = Promise.withResolvers<string>()
     this.#outcome = (problem) => outcome.resolve(problem)
-    const timer = setTimeout(() => child.kill(), START_MS)
+    const timer = setTimeout(() => child.kill(), TAKE_OVER_MS)
     child.send({ kind: 'takeOver', heritage })
     void child.exited.then((how) => outcome.resolve(`the control process ${how}`))
     const problem = await outcome.promise

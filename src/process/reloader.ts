@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import type { Config } from '../config/config.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfigAside } from '../config/load-aside.ts'
 import { formatProblem } from '../config/problems.ts'
+import { readBounded } from '../config/read-file.ts'
 import type { ReloadOutcome } from '../control/admin/routes.ts'
 import { fixedChanges, RestartRequired } from '../control/control-plane.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -16,6 +18,8 @@ export interface ReloadContext {
 export class Reloader {
   readonly #context: ReloadContext
   #config: Config
+  /** Of the file that it was read from; null: not known. A large file takes seconds to check, and is often told of twice. */
+  #digest: string | null = null
   #queue: Promise<unknown> = Promise.resolve()
   #last: { readonly ok: boolean; readonly atMs: number; readonly problem: string } | null = null
 
@@ -43,7 +47,8 @@ export class Reloader {
 
   async #reload(why: string): Promise<ReloadOutcome> {
     const { log } = this.#context
-    const read = await readConfig(this.#config)
+    const digest = await digestOf(this.#config.file)
+    const read = digest !== null && digest === this.#digest ? SAME : await readConfig(this.#config)
     const problems = [...read.problems]
     const changes = read.config === null ? [] : configChanges(this.#config, read.config)
     if (read.config !== null && problems.length === 0 && changes.length > 0) {
@@ -55,6 +60,8 @@ export class Reloader {
       }
     }
     const ok = problems.length === 0
+    // One that was changed while it was read will be read again.
+    if (ok && read !== SAME) this.#digest = digest === (await digestOf(this.#config.file)) ? digest : null
     this.#last = { ok, atMs: Date.now(), problem: problems[0] ?? '' }
     for (const problem of problems) log.error(`not reloaded (${why}): ${problem}`)
     if (!ok) log.warn('the configuration before it stays in use')
@@ -64,9 +71,22 @@ export class Reloader {
   }
 }
 
+const SAME: Reading = { config: null, problems: [] }
+
+interface Reading {
+  readonly config: Config | null
+  readonly problems: readonly string[]
+}
+
+/** null when it cannot be read. */
+async function digestOf(file: string): Promise<string | null> {
+  const read = await readBounded(file)
+  return 'problem' in read ? null : createHash('sha256').update(read.text).digest('base64')
+}
+
 /** The file as it is now, and why it cannot be taken into use while the router runs. */
-export async function readConfig(current: Config): Promise<{ config: Config | null; problems: readonly string[] }> {
-  const result = await loadConfig(current.file)
+export async function readConfig(current: Config): Promise<Reading> {
+  const result = await loadConfigAside(current.file)
   if (!result.ok) return { config: null, problems: result.problems.map(formatProblem) }
   const { config } = result
   // Workers have opened their logs.

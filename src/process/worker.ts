@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { DataPlane } from '../proxy/data-plane.ts'
+import type { CounterDump } from '../telemetry/counter-dump.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { RouterMetrics } from '../telemetry/router-metrics.ts'
 import { type AccessLog, listenerOptions, openAccessLog } from './data-plane-options.ts'
@@ -10,6 +11,8 @@ import { SnapshotReader } from './snapshot-parts.ts'
 const REPORT_MS = 1000
 /** With thousands of apps it takes a while to write down what was counted: not more than this part of the time. */
 const COUNTING_SHARE = 0.02
+/** Nor at one time for longer than this. */
+const SLICE_MS = 2
 /** Resolution of the event-loop delay: finer than a delay that a client would notice. */
 const DELAY_RESOLUTION_MS = 10
 
@@ -77,7 +80,10 @@ class WorkerProcess {
         eventLoopDelaySeconds: Math.max(0, this.#delay.max / 1e9 - DELAY_RESOLUTION_MS / 1000),
       }
     })
-    setInterval(() => this.#report(performance.now() >= this.#countAtMs), REPORT_MS)
+    setInterval(() => {
+      if (performance.now() < this.#countAtMs) this.#report(null)
+      else void this.#count().then((counters) => this.#report(counters))
+    }, REPORT_MS)
   }
 
   #apply({ parts }: SupervisorToWorker & { kind: 'snapshot' }): void {
@@ -94,7 +100,7 @@ class WorkerProcess {
         onDrained: () => this.#reportSoon(),
       })
     }
-    this.#report(false)
+    this.#report(null)
   }
 
   async #listen({ id, listeners }: SupervisorToWorker & { kind: 'listen' }): Promise<void> {
@@ -117,19 +123,36 @@ class WorkerProcess {
   async #drain({ requestsMs, tunnelsMs }: SupervisorToWorker & { kind: 'drain' }): Promise<void> {
     await this.#plane?.stop(requestsMs, tunnelsMs)
     await this.#accessLog?.sink.close()
-    this.#report(true, () => process.exit(0))
+    this.#report(this.#metrics.snapshotCounters(), () => process.exit(0))
   }
 
   /** Dynos that drain together make one report. */
   #reportSoon(): void {
     if (this.#reportDue) return
     this.#reportDue = true
-    setImmediate(() => this.#report(false))
+    setImmediate(() => this.#report(null))
   }
 
-  #report(counted: boolean, sent?: () => void): void {
+  /** What was counted, gathered in slices between which requests are served. */
+  async #count(): Promise<CounterDump> {
+    this.#countAtMs = Number.POSITIVE_INFINITY
+    const steps = this.#metrics.countInSteps()
+    let busyMs = 0
+    let step = steps.next()
+    while (!step.done) {
+      const beganAtMs = performance.now()
+      while (!step.done && performance.now() < beganAtMs + SLICE_MS) step = steps.next()
+      busyMs += performance.now() - beganAtMs
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    this.#countAtMs = performance.now() + busyMs / COUNTING_SHARE
+    this.#delay.reset()
+    return step.value
+  }
+
+  /** `counters` null: not counted this time. */
+  #report(counters: CounterDump | null, sent?: () => void): void {
     this.#reportDue = false
-    const beganAtMs = performance.now()
     const plane = this.#plane
     const busy = plane === null ? [] : [...plane.busyDynos()]
     const report = {
@@ -137,11 +160,7 @@ class WorkerProcess {
       inFlight: busy.map(({ id, inFlight }) => [id, inFlight] as const),
       connections: plane?.connections ?? 0,
       tallies: plane?.takeTallies() ?? [],
-      counters: counted ? this.#metrics.snapshotCounters() : null,
-    }
-    if (counted) {
-      this.#countAtMs = performance.now() + (performance.now() - beganAtMs) / COUNTING_SHARE
-      this.#delay.reset()
+      counters,
     }
     tell({ kind: 'report', report }, sent)
   }

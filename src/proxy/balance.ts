@@ -35,6 +35,8 @@ export class AppPool implements TimerTarget {
   app: App
   /** By id: those of the snapshot, and those that left it with requests in flight. */
   readonly dynos = new Map<string, DynoState>()
+  /** A dyno was claimed since somebody last wrote `false` here: in a large space, most apps have nothing to tell. */
+  active = false
   readonly #settings: PoolSettings
   readonly #queue = new WaitQueue()
   readonly #timer = new TimerEntry(this)
@@ -106,7 +108,9 @@ export class AppPool implements TimerTarget {
   /** A dyno for a request, counted as in flight until `release`; null: ask `wait`. */
   claim(hashKey: string, tried: readonly DynoState[]): DynoState | null {
     const dyno = this.#choose(hashKey, tried)
-    if (dyno !== null && ++dyno.inFlight === this.#ready.cap) this.#roomy--
+    if (dyno === null) return null
+    this.active = true
+    if (++dyno.inFlight === this.#ready.cap) this.#roomy--
     return dyno
   }
 

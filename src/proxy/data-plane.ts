@@ -152,6 +152,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
   /** The same of every dyno that has any. */
   *busyDynos(): Generator<{ readonly id: string; readonly inFlight: number }> {
     for (const pool of this.pools.all()) {
+      if (!pool.active) continue
       for (const { id, inFlight } of pool.dynos.values()) if (inFlight > 0) yield { id, inFlight }
     }
   }
@@ -169,6 +170,8 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
   takeTallies(): (readonly [dynoId: string, counts: TallyCounts])[] {
     const tallies: (readonly [string, TallyCounts])[] = []
     for (const pool of this.pools.all()) {
+      if (!pool.active) continue
+      pool.active = !pool.idle
       for (const { id, tally } of pool.dynos.values()) {
         const counts = tally.take()
         if (counts !== null) tallies.push([id, counts])

@@ -23,12 +23,26 @@ export function emptyBlocks(): Blocks {
 }
 
 export function dumpBlocks(blocks: Blocks): CounterDump {
-  return {
-    layout: LAYOUT,
-    blocks: OWNERS.flatMap((owner) =>
-      [...blocks[owner]].map(([name, block]) => [owner, name, LAYOUTS[owner].usedCells(block)] as const),
-    ),
+  return runToEnd(dumpInSteps(blocks))
+}
+
+/** The same in steps of one block, between which something else may be done. */
+export function* dumpInSteps(blocks: Blocks): Generator<void, CounterDump> {
+  const dumped: [Owner, string, number[]][] = []
+  for (const owner of OWNERS) {
+    for (const [name, block] of blocks[owner]) {
+      dumped.push([owner, name, LAYOUTS[owner].usedCells(block)])
+      yield
+    }
   }
+  return { layout: LAYOUT, blocks: dumped }
+}
+
+/** All steps at once. */
+export function runToEnd<T>(steps: Generator<void, T>): T {
+  let step = steps.next()
+  while (!step.done) step = steps.next()
+  return step.value
 }
 
 /** Throws a TypeError when a dump is of another version of the table. */

@@ -32,6 +32,7 @@ export class BlockLayout {
   readonly #offsets = new Map<string, number>()
   readonly #definitionOfCell: MetricDefinition[] = []
   readonly #empty: Float64Array
+  readonly #gauges: readonly number[]
 
   constructor(definitions: readonly MetricDefinition[]) {
     this.definitions = definitions
@@ -42,6 +43,7 @@ export class BlockLayout {
     this.size = this.#definitionOfCell.length
     // NaN in a gauge means that nobody has told its value: there is no such series.
     this.#empty = Float64Array.from(this.#definitionOfCell, ({ type }) => (type === 'gauge' ? Number.NaN : 0))
+    this.#gauges = [...this.#empty.keys()].filter((cell) => Number.isNaN(this.#empty[cell]))
   }
 
   /** Index of the metric's first cell. Labels are laid out row by row: the last one varies fastest. */
@@ -56,7 +58,7 @@ export class BlockLayout {
   }
 
   clearGauges(block: Float64Array): void {
-    for (let cell = 0; cell < block.length; cell++) if (Number.isNaN(this.#empty[cell])) block[cell] = Number.NaN
+    for (const cell of this.#gauges) block[cell] = Number.NaN
   }
 
   /** The cells that differ from those of a new block: index and value in turn. */

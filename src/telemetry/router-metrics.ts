@@ -1,4 +1,12 @@
-import { type Blocks, blocksOf, type CounterDump, dumpBlocks, emptyBlocks } from './counter-dump.ts'
+import {
+  type Blocks,
+  blocksOf,
+  type CounterDump,
+  dumpBlocks,
+  dumpInSteps,
+  emptyBlocks,
+  runToEnd,
+} from './counter-dump.ts'
 import {
   BLOCK_REASONS,
   type BlockReason,
@@ -208,20 +216,26 @@ export class RouterMetrics {
 
   /** Everything that this process counts and holds now, as plain data for the process that adds it up. */
   snapshotCounters(): CounterDump {
-    this.#collectGauges()
-    return dumpBlocks(this.#blocks)
+    return runToEnd(this.countInSteps())
+  }
+
+  /** The same in steps of one app, between which a worker serves: of ten thousand apps it takes a tenth of a second. */
+  *countInSteps(): Generator<void, CounterDump> {
+    yield* this.#collectGauges()
+    return yield* dumpInSteps(this.#blocks)
   }
 
   /** Prometheus text; `others` are what further processes counted. Node's own metrics are those of this process. */
   async exposition(others: Iterable<CounterDump> = []): Promise<string> {
     const dumps = [...others]
-    this.#collectGauges()
+    runToEnd(this.#collectGauges())
     const blocks = dumps.length === 0 ? this.#blocks : blocksOf([dumpBlocks(this.#blocks), ...dumps])
     return renderBlocks(blocks) + (await processMetrics().metrics())
   }
 
-  #collectGauges(): void {
+  *#collectGauges(): Generator<void, void> {
     for (const cells of this.#blocks.app.values()) LAYOUTS.app.clearGauges(cells)
+    yield
     const dataPlane = this.#dataPlane()
     this.#router[SNAPSHOT_VERSION] = dataPlane?.snapshotVersion ?? Number.NaN
     for (const { app, inFlight, queued, busyConnections, idleConnections } of dataPlane?.apps ?? []) {
@@ -230,6 +244,7 @@ export class RouterMetrics {
       cells[QUEUED] = queued
       cells[BUSY_CONNECTIONS] = busyConnections
       cells[IDLE_CONNECTIONS] = idleConnections
+      yield
     }
     this.#collectProcesses(dataPlane?.snapshotVersion ?? Number.NaN)
     for (const { app, state } of this.#dynos()) {

@@ -19,7 +19,7 @@ const answer = (numbers: number[], ttlMs = 5000): FoundService => ({
 })
 
 /** Discovery of one app, whose server says what the test says. */
-function setUp({ emptyAfter = 2 } = {}) {
+function setUp({ emptyAfter = 2, wakes = false } = {}) {
   const clock = new ManualClock()
   const asked: number[] = []
   const learned: string[] = []
@@ -37,7 +37,7 @@ function setUp({ emptyAfter = 2 } = {}) {
     },
   })
   t.teardown(() => discovery.stop())
-  discovery.apply(new Map([['shop', { question, emptyAfter }]]))
+  discovery.apply(new Map([['shop', { question, emptyAfter, wakes }]]))
   const say = (next: typeof answerer) => {
     answerer = next
   }
@@ -51,6 +51,17 @@ t.test('the TTL paces the questions, a little early so that not all apps ask at 
   t.ok(waits.every((wait) => wait > 4500 && wait <= 5000))
   t.ok(new Set(waits).size > 1)
   t.equal(learned[0], 'shop: web.1')
+})
+
+t.test('where every change wakes it, the TTL has nothing to say', async (t) => {
+  const { clock, asked, discovery } = setUp({ wakes: true })
+  await clock.advance(50_000)
+  t.equal(asked.length, 1)
+  discovery.wake('shop')
+  await clock.advance(20)
+  t.equal(asked.length, 2)
+  await clock.advance(60_000)
+  t.equal(asked.length, 3, 'and once a minute to be sure')
 })
 
 t.test('a TTL of nothing does not make it ask without pause, and a TTL of a day is not waited for', async (t) => {
@@ -166,10 +177,10 @@ t.test(
   async (t) => {
     const { clock, asked, discovery } = setUp()
     await settled()
-    discovery.apply(new Map([['shop', { question: { ...question }, emptyAfter: 2 }]]))
+    discovery.apply(new Map([['shop', { question: { ...question }, emptyAfter: 2, wakes: false }]]))
     await settled()
     t.equal(asked.length, 1)
-    discovery.apply(new Map([['shop', { question: { ...question, port: 5353 }, emptyAfter: 2 }]]))
+    discovery.apply(new Map([['shop', { question: { ...question, port: 5353 }, emptyAfter: 2, wakes: false }]]))
     await settled()
     t.equal(asked.length, 2)
     discovery.apply(new Map())
@@ -197,7 +208,7 @@ t.test('a thousand apps do not ask one server all at once, and a silent server k
     onDynos: (app) => learned.add(app),
   })
   t.teardown(() => discovery.stop())
-  const source = (port: number) => ({ question: { ...question, port }, emptyAfter: 1 })
+  const source = (port: number) => ({ question: { ...question, port }, emptyAfter: 1, wakes: false })
   const apps = Array.from({ length: 1000 }, (_, n) => [`app${n}`, source(n < 100 ? 1 : 2)] as const)
   discovery.apply(new Map(apps))
   while (learned.size < 900) await settled()

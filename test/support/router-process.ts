@@ -38,11 +38,11 @@ export class RouterProcess {
 
   /**
    * `apps` is YAML, indented by two; domains and dynos are the caller's. `more` are further keys. `cidr` is of the space. `cli`: another
-   * copy of the program. `descriptors`: how many each process may open.
+   * copy of the program. `descriptors`: how many each process may open. `startMs`: how long it may take until everything is up.
    */
   static async start(
     apps: string,
-    { more = 'workers: 1', cidr = '127.10.0.0/16', cli = CLI, descriptors = 0 } = {},
+    { more = 'workers: 1', cidr = '127.10.0.0/16', cli = CLI, descriptors = 0, startMs = READY_MS } = {},
   ): Promise<RouterProcess> {
     const directory = mkdtempSync(join(tmpdir(), 'postern-'))
     const port = await freePort()
@@ -60,7 +60,7 @@ ${apps}`
     if (descriptors > 0) command.unshift('sh', '-c', `ulimit -n ${descriptors}; exec "$0" "$@"`)
     const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] })
     const router = new RouterProcess(directory, child, port, text)
-    await router.#ready()
+    await router.#ready(startMs)
     return router
   }
 
@@ -126,12 +126,13 @@ ${apps}`
     return this.#log
   }
 
-  /** Asks again and again, for at most a minute: for states that no event tells of from outside. */
-  async until(condition: () => Promise<boolean> | boolean): Promise<void> {
-    const deadlineMs = performance.now() + READY_MS
+  /** Asks again and again, for at most a minute unless said otherwise: for states that no event tells of from outside. */
+  async until(condition: () => Promise<boolean> | boolean, withinMs = READY_MS): Promise<void> {
+    const deadlineMs = performance.now() + withinMs
     // While control is replaced there is nobody to ask.
     while (!(await Promise.resolve(condition()).catch(() => false))) {
-      if (performance.now() > deadlineMs) throw new Error(`not so after a minute: ${condition}\n${this.log}`)
+      if (performance.now() > deadlineMs)
+        throw new Error(`not so after ${withinMs / 1000} s: ${condition}\n${this.log}`)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
@@ -156,7 +157,7 @@ ${apps}`
     return this.child.exitCode
   }
 
-  async #ready(): Promise<void> {
+  async #ready(withinMs: number): Promise<void> {
     const ended = once(this.child, 'exit').then(([code]) => {
       throw new Error(`the router ended with ${code}: ${this.log}`)
     })
@@ -168,7 +169,7 @@ ${apps}`
         const workers = (await this.processes()).filter(({ name }) => name.startsWith('worker'))
         this.#workers = workers.map(({ pid }) => pid)
         return workers.every(({ state }) => state === 'up') && (await this.dynos()).every(({ state }) => state === 'up')
-      }),
+      }, withinMs),
     ])
   }
 }

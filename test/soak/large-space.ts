@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { RouterProcess } from '../support/router-process.ts'
+
+/**
+ * What a large space costs: many apps, domains, listed dynos and trusted ranges.
+ *
+ *   node test/soak/large-space.ts [--apps 10000] [--domains 5] [--dynos 10] [--ranges 10000] [--reloads 5]
+ *
+ * `domains` and `dynos` are per app. Prints how long start and reloads take, how long the event loop of a worker stood still meanwhile, and
+ * the memory. Exit code 0: a reload that touches one app held no worker up for more than 20 ms.
+ */
+const option = (name: string, fallback: number) => {
+  const at = process.argv.indexOf(`--${name}`)
+  return at === -1 ? fallback : Number(process.argv[at + 1])
+}
+const APPS = option('apps', 10_000)
+const DOMAINS = option('domains', 5)
+const DYNOS = option('dynos', 10)
+const RANGES = option('ranges', 10_000)
+const RELOADS = option('reloads', 5)
+const LONGEST_PAUSE_MS = 20
+
+const address = (first: number, n: number) => `${first}.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`
+
+/** `changed`: the number of the app that is different, and how often it was. */
+function apps(changed: { app: number; times: number } = { app: -1, times: 0 }): string {
+  const lines: string[] = []
+  for (let app = 0; app < APPS; app++) {
+    const domains = Array.from({ length: DOMAINS }, (_, i) => `h${i}.a${app}.example.com`)
+    const dynos = Array.from({ length: DYNOS }, (_, i) => `{ address: "${address(10, app * DYNOS + i)}:5000", az: a }`)
+    const more = app === changed.app ? `maxInFlightPerDyno: ${100 + changed.times}, ` : ''
+    lines.push(
+      `  a${app}: { domains: [${domains.join(', ')}], ${more}formation: { web: { dynos: [${dynos.join(', ')}] } } }`,
+    )
+  }
+  return `${lines.join('\n')}\n`
+}
+
+const ranges = Array.from({ length: RANGES }, (_, i) => `${address(20, i * 4)}/31`)
+const more = (extra = '') =>
+  `workers: 2\nlimits: { trustedIpRanges: 10000 }\ntrustedIpRanges: [127.0.0.0/8, ${ranges.slice(1).join(', ')}${extra}]`
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+const mebibytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MiB`
+
+/** Resident memory of a process, as Linux counts it. */
+function resident(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
+}
+
+const startedAtMs = performance.now()
+const router = await RouterProcess.start(apps(), { more: more(), cidr: '10.0.0.0/8', startMs: 600_000 })
+console.log(`start until everything is known and every worker serves: ${seconds(performance.now() - startedAtMs)}`)
+
+let failed = false
+try {
+  const workers = (await router.processes()).filter(({ name }) => name.startsWith('worker'))
+  const control = await router.pid('control')
+  const memory = async (what: string) => {
+    const rows = (await router.processes()).filter(({ state }) => state === 'up')
+    console.log(`memory ${what}: ${rows.map(({ name, pid }) => `${name} ${mebibytes(resident(pid))}`).join(', ')}`)
+  }
+  await memory('after the start')
+
+  /** Longest time for which the event loop of a worker stood still while this ran. */
+  const pauses = async (run: () => Promise<void>) => {
+    const longest = new Map<string, number>()
+    let over = false
+    const watching = (async () => {
+      while (!over) {
+        // Whoever asks for metrics waits until control has time for it.
+        for (const { name } of workers) {
+          const series = `postern_worker_event_loop_delay_seconds{worker="${name.slice('worker.'.length)}"}`
+          longest.set(name, Math.max(longest.get(name) ?? 0, (await router.metric(series)) * 1000))
+        }
+        await setTimeout(500)
+      }
+    })()
+    const beganAtMs = performance.now()
+    await run()
+    const tookMs = performance.now() - beganAtMs
+    await setTimeout(2500)
+    over = true
+    await watching
+    return { tookMs, longestMs: Math.max(...longest.values()) }
+  }
+  const said = (what: string, { tookMs, longestMs }: { tookMs: number; longestMs: number }) =>
+    console.log(`${what}: ${seconds(tookMs)}, longest pause of a worker ${longestMs.toFixed(1)} ms`)
+
+  said('nothing at all', await pauses(() => setTimeout(5000)))
+  const confirmed = async () => {
+    const version = await router.metric('postern_snapshot_version')
+    await router.until(async () =>
+      (await router.processes()).every(
+        ({ name, snapshotVersion }) => !name.startsWith('worker') || snapshotVersion >= version,
+      ),
+    )
+  }
+  const reload = async () => {
+    const { status, text } = await router.admin('/reload', 'POST')
+    if (status !== 200) throw new Error(`refused: ${text.slice(0, 500)}`)
+    await confirmed()
+  }
+  for (let times = 1; times <= RELOADS; times++) {
+    router.write(apps({ app: APPS >> 1, times }), more())
+    const result = await pauses(reload)
+    said('reload that changes one app', result)
+    failed ||= result.longestMs > LONGEST_PAUSE_MS
+  }
+  router.write(apps({ app: APPS >> 1, times: RELOADS }), more(', 30.0.0.0/8'))
+  said('reload that changes the trusted ranges', await pauses(reload))
+  await memory('after the reloads')
+  console.log(`control is ${(await router.pid('control')) === control ? 'the same' : 'another one'}`)
+} finally {
+  await router.stop()
+}
+process.exit(failed ? 1 : 0)
