@@ -36,10 +36,10 @@ async function requireApp(app: string, options: { config: string; admin?: string
 function dynoTable(rows: readonly DynoRow[], nowMs: number): string {
   return formatTable([
     ['APP', 'DYNO', 'STATE', 'AZ', 'ADDRESS', 'RELEASE', 'IN FLIGHT', 'FOR'],
-    ...rows.map(({ app, dyno, state, az, address, release, inFlight, since }) => [
+    ...rows.map(({ app, dyno, state, health, az, address, release, inFlight, since }) => [
       app,
       dyno,
-      state,
+      health === 'failing' ? `${state} (failing)` : state,
       az,
       address,
       release,

@@ -73,6 +73,10 @@ export interface AppConfig {
   /** Narrows the space's ranges; null: not narrowed. */
   readonly trustedIpRanges: readonly TrustedRange[] | null
   readonly balance: BalancePolicy
+  /** null: a dyno that accepts connections is well. */
+  readonly healthCheck: HealthCheckConfig | null
+  /** 0: a new dyno has its whole share at once. */
+  readonly slowStartMs: number
   readonly timeouts: AppTimeouts
   readonly maxInFlightPerDyno: number
   readonly queue: { readonly limit: number; readonly timeoutMs: number }
@@ -83,6 +87,21 @@ export interface AppConfig {
   readonly env: Readonly<Record<string, string>>
   /** One per process type; only `web` gets traffic. Empty: the app has no release yet. */
   readonly formation: readonly FormationConfig[]
+}
+
+export interface HealthCheckConfig {
+  /** `/up` */
+  readonly path: string
+  /** The statuses of a dyno that is well, both included. */
+  readonly statusFrom: number
+  readonly statusTo: number
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** In a row. */
+  readonly unhealthyAfter: number
+  readonly healthyAfter: number
+  /** When no dyno passes, none gets requests. */
+  readonly failClosed: boolean
 }
 
 export interface FormationConfig {

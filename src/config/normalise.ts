@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import type { BalancePolicy, TrustedRange } from '../model/snapshot.ts'
 import { endpointText } from './addresses.ts'
-import type { AppConfig, Config, FormationSource } from './config.ts'
+import type { AppConfig, Config, FormationSource, HealthCheckConfig } from './config.ts'
 import type { SpaceFile } from './schema.ts'
 
 type AppFile = SpaceFile['apps'][string]
@@ -91,6 +91,8 @@ function normaliseApp(name: string, app: AppFile, baseDir: string): AppConfig {
     maintenance: app.maintenance,
     trustedIpRanges: trustedRanges(app.trustedIpRanges),
     balance: balancePolicy(app.balance),
+    healthCheck: healthCheck(app.healthCheck),
+    slowStartMs: app.slowStart,
     timeouts: {
       connectMs: app.timeouts.connect,
       firstByteMs: app.timeouts.firstByte,
@@ -119,6 +121,21 @@ function trustedRanges(ranges: SpaceFile['trustedIpRanges']): TrustedRange[] | n
 function balancePolicy(balance: AppFile['balance']): BalancePolicy {
   const { algorithm, on } = typeof balance === 'string' ? { algorithm: balance } : balance
   return { algorithm, hashOn: on?.hashOn ?? 'client', hashName: on?.hashName ?? '' }
+}
+
+function healthCheck(check: AppFile['healthCheck']): HealthCheckConfig | null {
+  if (check === undefined) return null
+  const { path, status, interval, timeout, unhealthyAfter, healthyAfter, failClosed } = check
+  return {
+    path,
+    statusFrom: status.from,
+    statusTo: status.to,
+    intervalMs: interval,
+    timeoutMs: timeout,
+    unhealthyAfter,
+    healthyAfter,
+    failClosed,
+  }
 }
 
 /** Of a process type that passed the check for exactly one source. */

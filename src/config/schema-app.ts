@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { cidr, folder, remoteEndpoint } from './addresses.ts'
+import { requestPath, statusRange } from './http-scalars.ts'
 import { alternative, key, mapOf, optional, required } from './keys.ts'
 import { dnsName, domain, hashKey, NAME, name, VARIABLE } from './names.ts'
 import { choice, count, duration, flag, longText, sizeOrOff, text } from './scalars.ts'
@@ -74,6 +75,16 @@ const queue = z.strictObject({
   timeout: key(duration('1ms', '1h'), '30s', 'live', 'How long a request may wait; then H11.'),
 })
 
+const healthCheck = z.strictObject({
+  path: key(requestPath(), '/', 'live', 'What is asked for, by GET.'),
+  status: key(statusRange(), '200-399', 'live', 'The statuses of a dyno that is well.'),
+  interval: key(duration('100ms', '1h'), '5s', 'live', 'Between the checks of a dyno.'),
+  timeout: key(duration('10ms', '5m'), '2s', 'live', 'How long one may take, to the head of the answer.'),
+  unhealthyAfter: key(count(1, 100), 2, 'live', 'So many that fail in a row take a dyno out of the balance.'),
+  healthyAfter: key(count(1, 100), 1, 'live', 'So many that pass in a row bring it back.'),
+  failClosed: key(flag(), false, 'live', 'When no dyno passes, none gets requests; otherwise all do.'),
+})
+
 export const app = z.strictObject({
   domains: key(
     z.array(domain()),
@@ -90,6 +101,18 @@ export const app = z.strictObject({
     'Outside clients must be in these ranges as well as in those of the space; left out: not narrowed.',
   ),
   balance: key(balance, 'least-in-flight', 'live', 'How a dyno is chosen for a request, as a word or a map.'),
+  healthCheck: optional(
+    healthCheck,
+    { path: '/up' },
+    'live',
+    'Ask every web dyno whether it is well; left out: one that accepts connections is.',
+  ),
+  slowStart: key(
+    duration('0s', '1h'),
+    '0s',
+    'live',
+    'How long the share of a dyno that comes into the balance grows to that of the others.',
+  ),
   timeouts: key(appTimeouts, {}, 'live', 'How long the app may take.'),
   maxInFlightPerDyno: key(count(1, 100_000), 200, 'live', 'Requests at once per dyno and router process; more wait.'),
   queue: key(queue, {}, 'live', 'Requests that wait for a dyno with room.'),

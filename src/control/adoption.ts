@@ -1,4 +1,4 @@
-import type { SnapshotData } from '../model/snapshot.ts'
+import { mayBeClaimed, type SnapshotData } from '../model/snapshot.ts'
 import type { RunningInstance } from './inheritance.ts'
 import { dynoId } from './registry.ts'
 
@@ -17,7 +17,7 @@ export class Adoption {
   constructor(instances: readonly RunningInstance[], snapshot: SnapshotData | null) {
     this.#left = new Set(instances)
     for (const app of snapshot?.apps ?? []) {
-      for (const { id, draining } of app.dynos) this.#known.set(id, { claimable: !draining })
+      for (const dyno of app.dynos) this.#known.set(dyno.id, { claimable: mayBeClaimed(dyno) })
     }
   }
 

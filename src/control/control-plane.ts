@@ -15,6 +15,9 @@ import { Discovery } from './discovery.ts'
 import { Drains } from './drains.ts'
 import { EmbeddedDns } from './embedded-dns.ts'
 import { EventLog } from './events.ts'
+import { HealthChecks } from './health/health-checks.ts'
+import { type Probe, probeByHttp } from './health/http-probe.ts'
+import type { Health } from './health/readiness.ts'
 import type { Inheritance } from './inheritance.ts'
 import { ListedDynos } from './listed-dynos.ts'
 import { LocalDynos } from './local-dynos.ts'
@@ -60,6 +63,7 @@ export interface ControlPlaneOptions {
   exposition(): Promise<string>
   readonly clock?: Clock
   readonly runtime?: Runtime
+  readonly probe?: Probe
   /** What another control plane left when it ended; the data plane serves by it. */
   readonly inheritance?: Inheritance
   /** What is to be kept for an inheritance, whenever it changes. */
@@ -90,6 +94,7 @@ export class ControlPlane {
   readonly #local: LocalDynos
   readonly #listed: ListedDynos
   readonly #discovery: Discovery
+  readonly #health: HealthChecks
   readonly #drains: Drains
   readonly #view: SpaceView
   #config: Config
@@ -126,6 +131,19 @@ export class ControlPlane {
       drainMs: () => this.#config.shutdown.drainMs,
       onForgotten: () => this.#settleSoon(),
     })
+    this.#health = new HealthChecks({
+      probe: options.probe ?? probeByHttp,
+      clock,
+      log,
+      metrics,
+      events: this.events,
+      failures: (id) => dataPlane.observed(id)?.failures ?? 0,
+      presume: (app, id) => this.#presumedHealth(app, id),
+      onChange: (app) => {
+        this.#state.judged(app, this.#health.healthOf(app))
+        this.#settleSoon()
+      },
+    })
     const context = {
       runtime: this.#runtime,
       registry: this.#registry,
@@ -133,6 +151,8 @@ export class ControlPlane {
       log,
       zone: config.dns.zone,
       // A router that stops has drained its data plane before: nothing can be in flight.
+      booted: (app: string, target: { address: string; port: number }, timeoutMs: number, signal: AbortSignal) =>
+        this.#health.booted(app, target, timeoutMs, signal),
       drained: (dyno: Dyno) => (this.#phase === 'stopping' ? Promise.resolve() : this.#drains.drained(dyno)),
       graceMs: () => this.#config.shutdown.dynoGraceMs,
     }
@@ -148,12 +168,14 @@ export class ControlPlane {
       log,
       onDynos: (app, dynos) => {
         this.#state.discovered(app, dynos, clock.now())
+        this.#followHealth(app)
         this.#settleSoon()
       },
     })
     this.#view = new SpaceView(this.#registry, this.#state, {
       config: () => this.#config,
       inFlight: (id) => dataPlane.inFlight(id),
+      healthOf: (app, id) => this.#health.statusOf(app, id),
     })
     this.#registry.subscribe((change) => {
       this.#tell(change)
@@ -221,6 +243,7 @@ export class ControlPlane {
   async #stop(): Promise<void> {
     this.#phase = 'stopping'
     this.#discovery.stop()
+    this.#health.stop()
     this.#drains.stop()
     await this.#local.stop()
     await this.#runtime.close()
@@ -240,6 +263,7 @@ export class ControlPlane {
   async relinquish(): Promise<void> {
     this.#phase = 'new'
     this.#discovery.stop()
+    this.#health.stop()
     await Promise.all([this.#dns.stop(), this.#admin?.close()])
   }
 
@@ -264,6 +288,8 @@ export class ControlPlane {
     this.#config = config
     this.#listed.apply(config)
     this.#state.configure(config)
+    this.#health.configure(config.apps, config.dns.zone)
+    for (const { name } of config.apps) this.#followHealth(name)
     const sources = new Map<string, DiscoverySource>()
     for (const app of config.apps) {
       const source = this.#discoverySource(app)
@@ -289,6 +315,19 @@ export class ControlPlane {
     }
     const { name, host, port, servicePort } = source
     return { question: { name, host, port, servicePort }, emptyAfter: this.#config.dns.emptyAfter, wakes: false }
+  }
+
+  #followHealth(app: string): void {
+    this.#health.follow(app, this.#state.discoveredOf(app))
+    this.#state.judged(app, this.#health.healthOf(app))
+  }
+
+  /** What serves goes on to until checks say otherwise, and what was started here has passed a check to be up. */
+  #presumedHealth(name: string, id: string): Health {
+    const known = this.#state.lastEntryOf(name)?.dynos.find((dyno) => dyno.id === id)
+    if (known) return known.ready ? 'passing' : 'failing'
+    const app = this.#config.apps.find((app) => app.name === name)
+    return app && webSource(app)?.kind === 'command' ? 'passing' : 'unknown'
   }
 
   #countAnnounced(app: AppConfig): void {

@@ -2,7 +2,6 @@ import type { Dyno, DynoState } from '../model/dyno.ts'
 import { dynoName } from '../model/dyno.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Adoptable } from './adoption.ts'
-import { acceptsConnections } from './boot-probe.ts'
 import type { Clock } from './clock.ts'
 import { pause } from './clock.ts'
 import { dynoEnvironment } from './dyno-environment.ts'
@@ -44,11 +43,21 @@ export interface RunnerContext {
   readonly zone: string
   /** Ends when no request is in flight on the dyno, or its time for that is over. Never rejects. */
   drained(dyno: Dyno): Promise<void>
+  /**
+   * Waits until a web dyno that boots may get requests: '', or why it may not when the time is over. Never rejects; the signal
+   * says that nobody waits any more.
+   */
+  booted(
+    app: string,
+    target: { readonly address: string; readonly port: number },
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<string>
   /** Between SIGTERM and SIGKILL; read when a dyno is stopped. */
   graceMs(): number
 }
 
-/** A web dyno accepts on its port within this, as on Heroku (R10). */
+/** A web dyno accepts on its port, and passes its health check, within this, as on Heroku (R10). */
 export const BOOT_TIMEOUT_MS = 60_000
 const FIRST_BACK_OFF_MS = 1000
 const LONGEST_BACK_OFF_MS = 300_000
@@ -208,21 +217,24 @@ export class DynoRunner {
 
   /** null when it is up, else why it is not. */
   async #boot(instance: Instance, port: number): Promise<string | null> {
-    const { address, processType } = this.assignment
+    const { app, address, processType } = this.assignment
     // Only web dynos have to listen; the others are up when they run.
     if (processType !== 'web') return null
     const watching = new AbortController()
     const signal = AbortSignal.any([watching.signal, this.#ending.signal])
-    const accepts = acceptsConnections({ address, port }, BOOT_TIMEOUT_MS, this.#context.clock, signal)
-    const outcome = await Promise.race([accepts, instance.ended])
+    const booted = this.#context.booted(app, { address, port }, BOOT_TIMEOUT_MS, signal)
+    const outcome = await Promise.race([
+      booted.then((reason) => ({ reason, ended: false })),
+      instance.ended.then((reason) => ({ reason, ended: true })),
+    ])
     watching.abort()
-    if (typeof outcome === 'string') return outcome
-    if (outcome) return null
+    if (outcome.ended) return outcome.reason
+    if (outcome.reason === '') return null
     // Whoever ends it while it boots gives it the grace time that it is due.
     if (this.#ending.signal.aborted) return instance.ended
     instance.kill()
     await instance.ended
-    return `it did not accept on its $PORT within ${BOOT_TIMEOUT_MS / 1000} s`
+    return `${outcome.reason} within ${BOOT_TIMEOUT_MS / 1000} s`
   }
 
   async #stopInstance(instance: Instance): Promise<void> {

@@ -1,5 +1,12 @@
 import type { AppConfig, Config } from '../config/config.ts'
-import type { AppEntry, DynoEntry, FormationCounts, SnapshotData } from '../model/snapshot.ts'
+import {
+  type AppEntry,
+  type DynoEntry,
+  type FormationCounts,
+  mayBeClaimed,
+  type SnapshotData,
+} from '../model/snapshot.ts'
+import { type Health, readyIds } from './health/readiness.ts'
 
 /** A web dyno as discovery learned of it. */
 export interface DiscoveredDyno {
@@ -33,6 +40,8 @@ interface App {
   /** Discovery has answered for it: what it found is all there is. */
   answered: boolean
   announced: AnnouncedCounts | null
+  /** By dyno id; null: the app is not checked. */
+  health: ReadonlyMap<string, Health> | null
   /** Vanished from the answers, but perhaps with requests in flight. */
   readonly draining: Map<string, { entry: DynoEntry; sinceMs: number }>
   /** What the last snapshot says of the app, as an object and as text to compare by. */
@@ -73,6 +82,7 @@ export class RoutingState {
           discovered: [],
           answered: false,
           announced: null,
+          health: null,
           draining: new Map(),
           entry: null,
           text: '',
@@ -110,7 +120,8 @@ export class RoutingState {
     if (!app) return
     const ids = new Set(dynos.map((dyno) => dyno.id))
     for (const dyno of app.discovered) {
-      if (!ids.has(dyno.id)) app.draining.set(dyno.id, { entry: { ...dyno, draining: true }, sinceMs: nowMs })
+      if (ids.has(dyno.id)) continue
+      app.draining.set(dyno.id, { entry: { ...dyno, ready: true, draining: true }, sinceMs: nowMs })
     }
     for (const id of ids) app.draining.delete(id)
     app.discovered = dynos
@@ -125,6 +136,14 @@ export class RoutingState {
     this.#dirty.add(name)
   }
 
+  /** How the dynos of an app are; null: nobody checks. */
+  judged(name: string, health: ReadonlyMap<string, Health> | null): void {
+    const app = this.#apps.get(name)
+    if (!app) return
+    app.health = health
+    this.#dirty.add(name)
+  }
+
   draining(): DrainingDyno[] {
     const draining: DrainingDyno[] = []
     for (const app of this.#apps.values()) {
@@ -133,14 +152,24 @@ export class RoutingState {
     return draining
   }
 
+  /** What the last snapshot says of an app. */
+  lastEntryOf(app: string): AppEntry | null {
+    return this.#apps.get(app)?.entry ?? null
+  }
+
   /** Whether new requests may go to the dyno, by the last snapshot. */
   isClaimable(app: string, id: string): boolean {
-    return this.#apps.get(app)?.entry?.dynos.some((dyno) => dyno.id === id && !dyno.draining) ?? false
+    return this.lastEntryOf(app)?.dynos.some((dyno) => dyno.id === id && mayBeClaimed(dyno)) ?? false
   }
 
   /** A draining dyno is done with. */
   forget(id: string): void {
     for (const [name, app] of this.#apps) if (app.draining.delete(id)) this.#dirty.add(name)
+  }
+
+  /** The dynos of the newest answer. */
+  discoveredOf(app: string): readonly DiscoveredDyno[] {
+    return this.#apps.get(app)?.discovered ?? []
   }
 
   /** By app, what discovery knows; also the draining ones. */
@@ -207,6 +236,7 @@ function appEntry(app: App): AppEntry {
     maintenance: config.maintenance,
     trustedIpRanges: config.trustedIpRanges,
     balance: config.balance,
+    slowStartMs: config.slowStartMs,
     timeouts: config.timeouts,
     maxInFlightPerDyno: config.maxInFlightPerDyno,
     queue: config.queue,
@@ -218,9 +248,18 @@ function appEntry(app: App): AppEntry {
 }
 
 function entriesOf(app: App): DynoEntry[] {
-  const entries = app.discovered.map((dyno): DynoEntry => ({ ...dyno, draining: false }))
+  const ready = readyOf(app)
+  const entries = app.discovered.map((dyno): DynoEntry => ({ ...dyno, ready: ready.has(dyno.id), draining: false }))
   for (const { entry } of app.draining.values()) entries.push(entry)
   return entries.sort((one, other) => (one.id < other.id ? -1 : 1))
+}
+
+function readyOf({ discovered, health, config }: App): ReadonlySet<string> {
+  return readyIds(
+    discovered.map(({ id }) => id),
+    health,
+    config.healthCheck?.failClosed ?? false,
+  )
 }
 
 function formationCounts(app: App): FormationCounts {
@@ -231,11 +270,16 @@ function formationCounts(app: App): FormationCounts {
     // Nobody knows yet: requests wait for the first answer as they would for a boot.
     return { released: true, quantity: 1, starting: 1, crashed: 0 }
   }
+  // Before its first check a dyno is about to come; one that fails is as good as gone.
+  const ready = readyOf(app)
+  const withheld = [...discovered].filter((id) => !ready.has(id))
+  const failing = withheld.filter((id) => app.health?.get(id) === 'failing').length
+  const arriving = known.up.filter((id) => !discovered.has(id)).length
   return {
     released: app.config.formation.length > 0,
     quantity: web ? wantedQuantity(web.source, discovered.size) : 0,
-    starting: known.starting + known.up.filter((id) => !discovered.has(id)).length,
-    crashed: known.crashed,
+    starting: known.starting + arriving + withheld.length - failing,
+    crashed: known.crashed + failing,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { AppConfig, Config } from '../config/config.ts'
-import type { DynoRow } from './admin/dyno-rows.ts'
+import type { DynoKnowledge, DynoRow } from './admin/dyno-rows.ts'
 import { announcedRow, byName, discoveredRow } from './admin/dyno-rows.ts'
 import type { RunningDyno, Topology } from './admin/topology.ts'
 import { topology } from './admin/topology.ts'
@@ -12,25 +12,25 @@ export class SpaceView {
   readonly #registry: DynoRegistry
   readonly #state: RoutingState
   readonly #config: () => Config
-  readonly #inFlight: (dynoId: string) => number
+  readonly #known: DynoKnowledge
 
   constructor(
     registry: DynoRegistry,
     state: RoutingState,
-    { config, inFlight }: { config: () => Config; inFlight: (dynoId: string) => number },
+    { config, ...known }: { config: () => Config } & DynoKnowledge,
   ) {
     this.#registry = registry
     this.#state = state
     this.#config = config
-    this.#inFlight = inFlight
+    this.#known = known
   }
 
   /** Every dyno in whatever state, by name. */
   dynos(): DynoRow[] {
-    const rows = this.#registry.all().map((dyno) => announcedRow(dyno, this.#inFlight))
+    const rows = this.#registry.all().map((dyno) => announcedRow(dyno, this.#known))
     for (const app of this.#config().apps) {
       if (!isLearnedElsewhere(app)) continue
-      for (const dyno of this.#state.dynosOf(app.name)) rows.push(discoveredRow(app.name, dyno, this.#inFlight))
+      for (const dyno of this.#state.dynosOf(app.name)) rows.push(discoveredRow(app.name, dyno, this.#known))
     }
     return rows.sort(byName)
   }

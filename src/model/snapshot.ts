@@ -37,6 +37,8 @@ export interface AppEntry {
   /** Narrows the space's ranges for outside clients; null: not narrowed. */
   readonly trustedIpRanges: readonly TrustedRange[] | null
   readonly balance: BalancePolicy
+  /** How long the share of a dyno that comes into the balance grows; 0: it has all of it at once. */
+  readonly slowStartMs: number
   readonly timeouts: AppTimeouts
   readonly maxInFlightPerDyno: number
   readonly queue: { readonly limit: number; readonly timeoutMs: number }
@@ -75,6 +77,13 @@ export interface DynoEntry {
   readonly az: string
   readonly release: string
   readonly draining: boolean
+  /** False: it gets no requests until its health check passes again. */
+  readonly ready: boolean
+}
+
+/** Whether new requests may go to the dyno. */
+export function mayBeClaimed({ draining, ready }: DynoEntry): boolean {
+  return ready && !draining
 }
 
 /** Per app; behaviour.md §6 gives the defaults: connect 5 s, first byte 30 s, idle 55 s. */

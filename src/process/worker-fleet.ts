@@ -1,6 +1,6 @@
 import type { DataPlanePort } from '../control/control-plane.ts'
 import { type DynoObservation, DynoTally } from '../model/dyno-observation.ts'
-import type { DynoEntry, SnapshotData } from '../model/snapshot.ts'
+import { type DynoEntry, mayBeClaimed, type SnapshotData } from '../model/snapshot.ts'
 import type { CounterDump } from '../telemetry/counter-dump.ts'
 import type { ProcessStatus, WorkerReport } from './messages.ts'
 import { type SnapshotParts, SnapshotWriter } from './snapshot-parts.ts'
@@ -33,9 +33,9 @@ export class WorkerFleet implements DataPlanePort {
     this.#writer.resume(data)
     this.#last = data
     for (const { dynos } of data.apps) {
-      for (const { id, draining } of dynos) {
-        this.#tallies.set(id, null)
-        if (draining) this.#retired.set(id, data.version)
+      for (const dyno of dynos) {
+        this.#tallies.set(dyno.id, null)
+        if (!mayBeClaimed(dyno)) this.#retired.set(dyno.id, data.version)
       }
     }
   }
@@ -114,15 +114,15 @@ export class WorkerFleet implements DataPlanePort {
       before.delete(app.name)
       if (was === app) continue
       this.#followDynos(was?.dynos ?? [], app.dynos)
-      const claimable = new Set(app.dynos.filter(({ draining }) => !draining).map(({ id }) => id))
+      const claimable = new Set(app.dynos.filter(mayBeClaimed).map(({ id }) => id))
       for (const id of claimable) this.#retired.delete(id)
-      for (const { id, draining } of was?.dynos ?? []) {
-        if (!draining && !claimable.has(id)) this.#retired.set(id, data.version)
+      for (const dyno of was?.dynos ?? []) {
+        if (mayBeClaimed(dyno) && !claimable.has(dyno.id)) this.#retired.set(dyno.id, data.version)
       }
     }
     for (const { dynos } of before.values()) {
       this.#followDynos(dynos, [])
-      for (const { id, draining } of dynos) if (!draining) this.#retired.set(id, data.version)
+      for (const dyno of dynos) if (mayBeClaimed(dyno)) this.#retired.set(dyno.id, data.version)
     }
   }
 

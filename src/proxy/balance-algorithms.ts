@@ -139,5 +139,10 @@ function highestScore(
 }
 
 function usable(dyno: DynoState, cap: number, tried: readonly DynoState[], nowMs: number): boolean {
-  return dyno.inFlight < cap && dyno.quarantinedUntilMs <= nowMs && (tried.length === 0 || !tried.includes(dyno))
+  return (
+    dyno.inFlight < cap &&
+    dyno.quarantinedUntilMs <= nowMs &&
+    !dyno.heldBack &&
+    (tried.length === 0 || !tried.includes(dyno))
+  )
 }

@@ -1,4 +1,5 @@
 import type { App } from '../model/compiled-snapshot.ts'
+import { mayBeClaimed } from '../model/snapshot.ts'
 import { ALGORITHMS, type Algorithm, type ReadyDynos } from './balance-algorithms.ts'
 import { DynoState } from './dyno-state.ts'
 import { hashText } from './hash.ts'
@@ -21,6 +22,9 @@ export interface PoolSettings {
   connectAttempts: number
   retryBudgetPercent: number
 }
+
+/** The share that a dyno begins with whose share grows: requests are what warms it up. */
+const FIRST_SHARE = 0.1
 
 /** `queued`: `wake` or `giveUp` follows. `exhausted`: all that may be tried was tried; the last failure names the code. */
 export type WaitOutcome = 'queued' | 'exhausted' | 'H11' | UnservableCode
@@ -46,7 +50,10 @@ export class AppPool implements TimerTarget {
   /** Ready dynos below the cap. */
   #roomy = 0
   #readySinceMs = 0
+  /** Dynos whose share grows. */
+  #ramping: DynoState[] = []
   #serving = false
+  #arranged = false
 
   constructor(app: App, settings: PoolSettings) {
     this.app = app
@@ -78,16 +85,20 @@ export class AppPool implements TimerTarget {
     this.app = app
     this.#algorithm = ALGORITHMS[app.entry.balance.algorithm]
     const present = new Set<string>()
+    // Those that a worker begins with have been serving for who knows how long.
+    const ramps = this.#arranged && app.entry.slowStartMs > 0
     for (const entry of app.entry.dynos) {
       present.add(entry.id)
       let dyno = this.dynos.get(entry.id)
+      const joins = mayBeClaimed(entry) && (dyno === undefined || dyno.retired)
       if (dyno === undefined) {
         dyno = new DynoState(entry)
         this.dynos.set(entry.id, dyno)
       }
+      if (joins && ramps) dyno.rampsSinceMs = this.#nowMs()
       dyno.entry = entry
-      dyno.retired = entry.draining
-      dyno.drained &&= entry.draining
+      dyno.retired = !mayBeClaimed(entry)
+      dyno.drained &&= dyno.retired
     }
     for (const dyno of this.dynos.values()) {
       if (!present.has(dyno.id)) dyno.retired = true
@@ -198,6 +209,8 @@ export class AppPool implements TimerTarget {
     this.#ready.localCount = dynos.filter(isLocal).length
     this.#ready.cap = this.app.entry.maxInFlightPerDyno
     this.#roomy = dynos.filter((dyno) => dyno.inFlight < this.#ready.cap).length
+    this.#ramping = dynos.filter((dyno) => dyno.rampsSinceMs !== -1)
+    this.#arranged = true
   }
 
   /** Says so, once, when a retired dyno has nothing in flight; forgets it when the snapshot no longer has it. */
@@ -212,10 +225,30 @@ export class AppPool implements TimerTarget {
   #choose(hashKey: string, tried: readonly DynoState[]): DynoState | null {
     if (this.#roomy === 0 || tried.length >= this.#settings.connectAttempts) return null
     const nowMs = this.#nowMs()
-    return (
-      this.#algorithm(this.#ready, hashKey, tried, nowMs, this.#settings.random) ??
-      leastRecentlyFailed(this.#ready, tried, nowMs)
-    )
+    const { random } = this.#settings
+    if (this.#ramping.length > 0) {
+      this.#holdBack(nowMs)
+      const dyno = this.#algorithm(this.#ready, hashKey, tried, nowMs, random)
+      for (const ramping of this.#ramping) ramping.heldBack = false
+      if (dyno !== null) return dyno
+      // Better a cold dyno than a wait.
+    }
+    return this.#algorithm(this.#ready, hashKey, tried, nowMs, random) ?? leastRecentlyFailed(this.#ready, tried, nowMs)
+  }
+
+  /** By lot, for this one choice: so the share of a new dyno grows whatever the algorithm. */
+  #holdBack(nowMs: number): void {
+    const { slowStartMs } = this.app.entry
+    for (let index = this.#ramping.length - 1; index >= 0; index--) {
+      const dyno = this.#ramping[index]!
+      const share = (nowMs - dyno.rampsSinceMs) / slowStartMs
+      if (share < 1) {
+        dyno.heldBack = this.#settings.random() >= Math.max(FIRST_SHARE, share)
+      } else {
+        dyno.rampsSinceMs = -1
+        this.#ramping.splice(index, 1)
+      }
+    }
   }
 
   #exhausted(tried: readonly DynoState[]): boolean {

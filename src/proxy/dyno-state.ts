@@ -17,6 +17,10 @@ export class DynoState {
   lastFailedAtMs = 0
   /** Takes no new requests: draining, or gone from the snapshot. */
   retired = false
+  /** When it came into the balance, as far as its share grows from then on; -1: it has all of it. */
+  rampsSinceMs = -1
+  /** Not for the request that is about to choose: its share is still small. */
+  heldBack = false
   /** Retired with nothing in flight, and the pool has said so. */
   drained = false
   /** What its requests came to. */

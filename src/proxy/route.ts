@@ -1,5 +1,5 @@
 import type { App, CompiledSnapshot } from '../model/compiled-snapshot.ts'
-import type { AppEntry } from '../model/snapshot.ts'
+import { type AppEntry, mayBeClaimed } from '../model/snapshot.ts'
 
 /** Codes of an app that cannot serve now; '' when it can, perhaps after a wait. */
 export type OutOfService = '' | 'H80' | UnservableCode
@@ -21,13 +21,13 @@ export function outOfService(app: App): OutOfService {
 }
 
 /**
- * Why no dyno can take a request and waiting for one is vain; '' when one is ready or may become so. Draining dynos do not count: they take no
+ * Why no dyno can take a request and waiting for one is vain; '' when one is ready or may become so. Dynos that drain or are not ready do not count: they take no
  * new request. When none is ready, none starting and none known to have crashed, one is on its way between two states: worth the wait.
  */
 export function unservable(entry: AppEntry): '' | UnservableCode {
   const formation = entry.formation
   if (!formation.released) return 'H81'
   if (formation.quantity === 0) return 'H14'
-  if (formation.crashed > 0 && formation.starting === 0 && !entry.dynos.some((dyno) => !dyno.draining)) return 'H10'
+  if (formation.crashed > 0 && formation.starting === 0 && !entry.dynos.some(mayBeClaimed)) return 'H10'
   return ''
 }

@@ -44,6 +44,8 @@ export const RETRY_REASONS = [
 ] as const
 export const BLOCK_REASONS = ['untrusted-source', 'denied-range', 'internal-listener', 'app-range'] as const
 export const DYNO_STATES = ['starting', 'up', 'draining', 'down', 'crashed'] as const
+export const HEALTHS = ['unknown', 'passing', 'failing'] as const
+export const CHECK_RESULTS = ['passed', 'failed'] as const
 export const CONNECTION_USES = ['busy', 'idle'] as const
 export const DNS_TYPES = [
   'A',
@@ -68,6 +70,7 @@ export type WorkerState = (typeof WORKER_STATES)[number]
 export type ProcessKind = (typeof PROCESS_KINDS)[number]
 export type RetryReason = (typeof RETRY_REASONS)[number]
 export type BlockReason = (typeof BLOCK_REASONS)[number]
+export type HealthLabel = (typeof HEALTHS)[number]
 export type DynoStateLabel = (typeof DYNO_STATES)[number]
 
 /** From what a router in the same rack answers to the timeouts of behaviour (30 s first byte, 55 s idle). */
@@ -104,6 +107,12 @@ export const METRICS = {
   quarantines: counter('app', 'postern_quarantines_total', 'Times that a dyno was passed over after a failed connect'),
   dynos: gauge('app', 'postern_dynos', 'Dynos that the control plane knows of, by state', {
     labels: { state: DYNO_STATES },
+  }),
+  dynoHealth: gauge('app', 'postern_dynos_health', 'Dynos whose health is checked, by what the checks say', {
+    labels: { health: HEALTHS },
+  }),
+  healthChecks: counter('app', 'postern_health_checks_total', 'Health checks of dynos, by outcome', {
+    labels: { result: CHECK_RESULTS },
   }),
   discoveryAge: gauge('app', 'postern_discovery_age_seconds', 'Time since DNS last answered for the app', {
     merge: 'max',

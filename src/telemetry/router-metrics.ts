@@ -10,12 +10,15 @@ import {
 import {
   BLOCK_REASONS,
   type BlockReason,
+  CHECK_RESULTS,
   CODE_LABELS,
   CONNECTION_USES,
   DNS_RCODES,
   DNS_TYPES,
   DYNO_STATES,
   type DynoStateLabel,
+  HEALTHS,
+  type HealthLabel,
   LAYOUTS,
   METRICS,
   PROCESS_KINDS,
@@ -66,6 +69,8 @@ export interface DiscoveryGauge {
 export interface DynoGauge {
   readonly app: string
   readonly state: DynoStateLabel
+  /** '' when nobody checks. */
+  readonly health: HealthLabel | ''
 }
 
 const REQUESTS = LAYOUTS.app.offset(METRICS.requests)
@@ -81,6 +86,10 @@ const BACKEND_CONNECTIONS = LAYOUTS.app.offset(METRICS.backendConnections)
 const RETRIES = LAYOUTS.app.offset(METRICS.retries)
 const QUARANTINES = LAYOUTS.app.offset(METRICS.quarantines)
 const DYNOS = LAYOUTS.app.offset(METRICS.dynos)
+const DYNO_HEALTH = LAYOUTS.app.offset(METRICS.dynoHealth)
+const HEALTH_CHECKS = LAYOUTS.app.offset(METRICS.healthChecks)
+const CHECKS_PASSED = HEALTH_CHECKS + CHECK_RESULTS.indexOf('passed')
+const CHECKS_FAILED = HEALTH_CHECKS + CHECK_RESULTS.indexOf('failed')
 const DISCOVERY_AGE = LAYOUTS.app.offset(METRICS.discoveryAge)
 const DISCOVERY_FAILING = LAYOUTS.app.offset(METRICS.discoveryFailing)
 const CLIENT_CONNECTIONS = LAYOUTS.listener.offset(METRICS.clientConnections)
@@ -104,6 +113,7 @@ const RETRY_POSITIONS = positions(RETRY_REASONS)
 const OTHER_RETRY = RETRY_REASONS.indexOf('other')
 const BLOCK_POSITIONS = positions(BLOCK_REASONS)
 const DYNO_STATE_POSITIONS = positions(DYNO_STATES)
+const HEALTH_POSITIONS = positions(HEALTHS)
 const IDLE_CONNECTIONS = BACKEND_CONNECTIONS + CONNECTION_USES.indexOf('idle')
 const BUSY_CONNECTIONS = BACKEND_CONNECTIONS + CONNECTION_USES.indexOf('busy')
 const DNS_TYPE_POSITIONS = positions(DNS_TYPES)
@@ -247,11 +257,14 @@ export class RouterMetrics {
       yield
     }
     this.#collectProcesses(dataPlane?.snapshotVersion ?? Number.NaN)
-    for (const { app, state } of this.#dynos()) {
+    for (const { app, state, health } of this.#dynos()) {
       const { cells } = this.app(app)
       // An app that has dynos shows every state, so that none up is a zero and not a gap.
       if (Number.isNaN(cells[DYNOS])) cells.fill(0, DYNOS, DYNOS + DYNO_STATES.length)
       cells[DYNOS + DYNO_STATE_POSITIONS.get(state)!]! += 1
+      if (health === '') continue
+      if (Number.isNaN(cells[DYNO_HEALTH])) cells.fill(0, DYNO_HEALTH, DYNO_HEALTH + HEALTHS.length)
+      cells[DYNO_HEALTH + HEALTH_POSITIONS.get(health)!]! += 1
     }
     for (const { app, ageSeconds, failing } of this.#discovery()) {
       const { cells } = this.app(app)
@@ -305,6 +318,10 @@ export class AppMetrics {
 
   retried(reason: RetryReason): void {
     this.cells[RETRIES + (RETRY_POSITIONS.get(reason) ?? OTHER_RETRY)]! += 1
+  }
+
+  healthChecked(passed: boolean): void {
+    this.cells[passed ? CHECKS_PASSED : CHECKS_FAILED]! += 1
   }
 
   quarantined(): void {

@@ -17,9 +17,22 @@ const rows: DynoRow[] = [
     address: '127.10.2.1:5001',
     release: 'v2',
     inFlight: 0,
+    health: '',
+    healthReason: '',
     since,
   },
-  { app: 'shop', dyno: 'web.1', state: 'up', az: 'a', address: '127.10.1.1:5000', release: 'v1', inFlight: 12, since },
+  {
+    app: 'shop',
+    dyno: 'web.1',
+    state: 'up',
+    az: 'a',
+    address: '127.10.1.1:5000',
+    release: 'v1',
+    inFlight: 12,
+    health: 'failing',
+    healthReason: 'GET /up answered 503',
+    since,
+  },
 ]
 const shown = topology('test', 'app.localspace', [
   {
@@ -53,9 +66,9 @@ t.test('ps shows the dynos, found by the file', async (t) => {
   t.equal(err, '')
   t.equal(status, 0)
   t.match(out.split('\n'), [
-    /^APP {3}DYNO {3}STATE {4}AZ {2}ADDRESS {10}RELEASE {2}IN FLIGHT {2}FOR$/,
-    /^chat {2}web\.1 {2}crashed {2}b {3}127\.10\.2\.1:5001 {2}v2 {7}0 {10}1h1m$/,
-    /^shop {2}web\.1 {2}up {7}a {3}127\.10\.1\.1:5000 {2}v1 {7}12 {9}1h1m$/,
+    /^APP {3}DYNO {3}STATE {9}AZ {2}ADDRESS {10}RELEASE {2}IN FLIGHT {2}FOR$/,
+    /^chat {2}web\.1 {2}crashed {7}b {3}127\.10\.2\.1:5001 {2}v2 {7}0 {10}1h1m$/,
+    /^shop {2}web\.1 {2}up \(failing\) {2}a {3}127\.10\.1\.1:5000 {2}v1 {7}12 {9}1h1m$/,
     '',
   ])
 })

@@ -21,7 +21,10 @@ const dyno = {
   state: 'up' as const,
   sinceMs: Date.UTC(2026, 0, 1),
 }
-const row = announcedRow(dyno, (id) => (id === 'shop/web.1/v3@127.35.1.1:5000' ? 7 : 0))
+const row = announcedRow(dyno, {
+  inFlight: (id) => (id === 'shop/web.1/v3@127.35.1.1:5000' ? 7 : 0),
+  healthOf: () => ({ health: 'failing', reason: 'GET /up answered 503' }),
+})
 const shown = topology('test', 'app.localspace', [
   {
     name: 'shop',
@@ -86,6 +89,8 @@ t.test('what a router shows, over a socket that only its owner may use', async (
       address: '127.35.1.1:5000',
       release: 'v3',
       inFlight: 7,
+      health: 'failing',
+      healthReason: 'GET /up answered 503',
       since: '2026-01-01T00:00:00.000Z',
     },
   ])
@@ -232,18 +237,24 @@ t.test('dynos are shown by app, process type and number', async (t) => {
 })
 
 t.test('a dyno that only DNS knows is shown with what DNS tells', async (t) => {
-  const entry = { id: 'x', name: 'web.1', address: 'fd00::1', port: 80, az: '', release: '', draining: true }
-  t.match(
-    discoveredRow('legacy', entry, () => 3),
-    {
-      app: 'legacy',
-      dyno: 'web.1',
-      state: 'draining',
-      address: '[fd00::1]:80',
-      inFlight: 3,
-      since: '',
-    },
-  )
+  const entry = {
+    id: 'x',
+    name: 'web.1',
+    address: 'fd00::1',
+    port: 80,
+    az: '',
+    release: '',
+    draining: true,
+    ready: true,
+  }
+  t.match(discoveredRow('legacy', entry, { inFlight: () => 3, healthOf: () => null }), {
+    app: 'legacy',
+    dyno: 'web.1',
+    state: 'draining',
+    address: '[fd00::1]:80',
+    inFlight: 3,
+    since: '',
+  })
 })
 
 /** Leaves a socket file behind that nobody listens on, as a process does that is killed. */

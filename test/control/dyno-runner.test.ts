@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { pino } from 'pino'
 import t from 'tap'
+import { acceptsConnections } from '../../src/control/boot-probe.ts'
 import type { Assignment } from '../../src/control/dyno-runner.ts'
 import { backOffMs, DynoRunner } from '../../src/control/dyno-runner.ts'
 import { PortPool } from '../../src/control/port-pool.ts'
@@ -36,6 +37,8 @@ function setUp(assignment: Assignment) {
     log: pino({ base: null, timestamp: false }, { write: (line) => lines.push(line) }),
     zone: 'app.localspace',
     graceMs: () => 30_000,
+    booted: async (_app, target, timeoutMs, signal) =>
+      (await acceptsConnections(target, timeoutMs, clock, signal)) ? '' : 'it did not accept on its $PORT',
     drained: (dyno) => {
       drained.push(dyno)
       return drain.promise

@@ -30,6 +30,7 @@ function setUp(cidr = '127.34.0.0/16') {
     log: pino({ base: null, timestamp: false }, { write: (line) => lines.push(JSON.parse(line).msg) }),
     zone: 'app.localspace',
     graceMs: () => 30_000,
+    booted: async () => '',
     drained: async () => {},
     inherited: () => null,
     place: (_app, _type, instead) => {

@@ -58,6 +58,7 @@ t.test('every field of an app, when it changes, makes the app new', async (t) =>
     maintenance: true,
     trustedIpRanges: [],
     balance: { ...entry.balance, hashName: 'x' },
+    slowStartMs: 1,
     timeouts: { ...entry.timeouts, idleMs: 1 },
     maxInFlightPerDyno: 1,
     queue: { ...entry.queue, limit: 1 },

@@ -54,6 +54,7 @@ export function appEntry(
     maintenance: false,
     trustedIpRanges: null,
     balance: { algorithm: 'least-in-flight', hashOn: 'client', hashName: '' },
+    slowStartMs: 0,
     timeouts: { connectMs: 5000, firstByteMs: 30_000, idleMs: 55_000 },
     maxInFlightPerDyno: 200,
     queue: { limit: 1000, timeoutMs: 30_000 },
@@ -74,6 +75,7 @@ function dynoEntry(number: number, given: Partial<DynoEntry>): DynoEntry {
     az: '',
     release: 'v1',
     draining: false,
+    ready: true,
     ...given,
   }
 }

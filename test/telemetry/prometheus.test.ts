@@ -18,7 +18,7 @@ async function busyExposition(): Promise<string> {
   metrics.noApp.finished(404, 'P02', 1, 1, 0, 61)
   metrics.listener('public')
   metrics.dnsQuery('A', 'NOERROR')
-  metrics.setDynoSource(() => [{ app: 'shop', state: 'up' }])
+  metrics.setDynoSource(() => [{ app: 'shop', state: 'up', health: 'passing' }])
   metrics.setDiscoverySource(() => [{ app: 'shop', ageSeconds: 0.25, failing: false }])
   const apps = [{ app: 'shop', inFlight: 1, queued: 0, busyConnections: 1, idleConnections: 0 }]
   metrics.setDataPlaneSource(() => ({ snapshotVersion: 1, apps }))

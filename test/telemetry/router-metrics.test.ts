@@ -134,9 +134,9 @@ t.test('what is held now is asked for at each look', async (t) => {
   const metrics = new RouterMetrics()
   let version = 7
   let dynos: DynoGauge[] = [
-    { app: 'shop', state: 'up' },
-    { app: 'shop', state: 'up' },
-    { app: 'shop', state: 'starting' },
+    { app: 'shop', state: 'up', health: '' },
+    { app: 'shop', state: 'up', health: '' },
+    { app: 'shop', state: 'starting', health: '' },
   ]
   metrics.setDataPlaneSource(() => ({
     snapshotVersion: version,
@@ -213,7 +213,7 @@ t.test('of a process that has ended stays what it counted, not what it held', as
   const metrics = new RouterMetrics()
   metrics.connectionOpened(metrics.listener('public'))
   metrics.app('shop').finished(200, '', 1, 1, 0, 10)
-  metrics.setDynoSource(() => [{ app: 'shop', state: 'up' }])
+  metrics.setDynoSource(() => [{ app: 'shop', state: 'up', health: '' }])
   const shown = await series(new RouterMetrics(), [retireCounters(metrics.snapshotCounters())])
   t.equal(shown.get('postern_requests_total{app="shop",status="2xx",code=""}'), 1)
   t.equal(shown.get('postern_client_connections_accepted_total{listener="public"}'), 1)

@@ -108,6 +108,8 @@ const dynos = list({
   address: { ...text, description: 'address and port' },
   release: text,
   inFlight: whole,
+  health: { ...text, enum: ['', 'unknown', 'passing', 'failing'], description: 'empty when it is not checked' },
+  healthReason: { ...text, description: 'why the last check failed' },
   since: { ...text, description: 'ISO 8601; empty when it is not known' },
 })
 const topology = {
