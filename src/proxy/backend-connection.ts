@@ -1,14 +1,12 @@
-import type { SocketConstructorOpts } from 'node:net'
 import { BodyFraming, BodyKind } from '../wire/body-framing.ts'
 import type { HeadLimits } from '../wire/limits.ts'
 import { parseResponseHead, ResponseHead } from '../wire/response-head.ts'
-import { DynoSocket } from './dyno-socket.ts'
 import type { DynoState } from './dyno-state.ts'
 import type { BackendSide, Exchange } from './exchange.ts'
 import { KeptBytes } from './kept-bytes.ts'
 import { PeerSocket } from './peer-socket.ts'
-import { ReadBuffer } from './read-buffer.ts'
 import { TimerEntry, type TimerTarget, type TimerWheel } from './timer-wheel.ts'
+import { connectTransport } from './transports.ts'
 
 /** What a connection to a dyno asks of its surroundings. */
 export interface BackendHost {
@@ -88,47 +86,21 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   #takenSeen = 0
   /** Bytes came that belong to no answer. */
   #dirty = false
-  /** This process has no descriptor or memory left for it. */
-  #starved = false
 
   constructor(host: BackendHost, handler: AnswerHandler, dyno: DynoState, exchange: Exchange, connectMs: number) {
-    const reads = new ReadBuffer()
-    const options = {
-      noDelay: true,
-      allowHalfOpen: true,
-      highWaterMark: TO_DYNO_BYTES,
-      onread: {
-        buffer: () => reads.next(),
-        callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes as Buffer),
-      },
-    } as unknown as SocketConstructorOpts
-    const socket = new DynoSocket(options, (count, bytes) => this.#onRead(count, bytes) && this.exchange !== null)
-    super(socket, reads)
-    socket.connect({ host: dyno.entry.address, port: dyno.entry.port })
+    super(connectTransport(dyno.entry.address, dyno.entry.port), TO_DYNO_BYTES)
     this.#host = host
     this.#handler = handler
     this.dyno = dyno
     this.exchange = exchange
     this.#timer = new TimerEntry(this)
     this.#waitFor(connectMs)
-    this.socket.on('connect', () => this.run(this.#onConnect))
-    this.socket.on('end', () => this.run(this.#onEnd))
-    // 'close' follows and is the one place that acts.
-    this.socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#starved = OUT_OF_RESOURCES.has(error.code ?? '')
-    })
-    this.socket.on('close', () => this.run(this.#onClose))
+    this.transport.start(this)
   }
 
   /** Its dyno answered in full, the framing left no doubt, and nothing came after. */
   get reusable(): boolean {
-    return (
-      this.#state === State.answered &&
-      this.persistent &&
-      !this.#dirty &&
-      !this.socket.destroyed &&
-      this.socket.writable
-    )
+    return this.#state === State.answered && this.persistent && !this.#dirty && this.transport.writable
   }
 
   /** Out of the pool, for this exchange. What comes or ends before it is served belongs to no answer. */
@@ -147,7 +119,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     const x = this.exchange
     if (x === null) return
     // One that broke is closed only after this.
-    if (this.socket.writable) this.#handler.connected(x)
+    if (this.transport.writable) this.#handler.connected(x)
     else this.#handler.backendFailed(x, 'closed')
   }
 
@@ -161,7 +133,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.exchange = exchange
     this.#state = State.head
     this.awaitsFirstByte = false
-    this.#takenSeen = this.takenBytes
+    if (!exchange.requestEnded) this.#takenSeen = this.takenBytes
     this.#waitFor(idleMs)
   }
 
@@ -188,11 +160,16 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.resume()
   }
 
+  /** The client of a tunnel has no more to say. */
+  end(): void {
+    this.transport.end()
+  }
+
   abort(): void {
     this.exchange = null
     this.feeder = null
     this.#state = State.closed
-    this.socket.destroy()
+    this.transport.close()
   }
 
   // A dyno that is not read because its client is slow is not the one that is silent.
@@ -208,7 +185,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
 
   // --- Reading -------------------------------------------------------------------------------------------------------
 
-  #onRead(count: number, bytes: Buffer): boolean {
+  onRead(count: number, bytes: Buffer): void {
     try {
       this.#touch()
       if (this.#state === State.tunnel) {
@@ -227,7 +204,6 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     } catch (error) {
       this.failed(error)
     }
-    return !this.paused
   }
 
   protected failed(error: unknown): void {
@@ -389,13 +365,13 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     }
   }
 
-  #onConnect(): void {
+  protected connected(): void {
     const x = this.exchange
     if (x !== null) this.#handler.connected(x)
   }
 
   /** The dyno closed its side: the end of an answer that ends so, else of everything. */
-  #onEnd(): void {
+  protected peerEnded(): void {
     const x = this.exchange
     if (x === null) {
       if (this.#state === State.idle) this.#host.idleClosed(this, true)
@@ -411,7 +387,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     }
   }
 
-  #onClose(): void {
+  protected closed(error: string): void {
     const x = this.exchange
     const { connecting, idle } = State
     const state = this.#state
@@ -420,6 +396,9 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.#state = State.closed
     this.#ahead.clear()
     if (x === null) return
-    this.#handler.backendFailed(x, state !== connecting ? 'closed' : this.#starved ? 'starved' : 'refused')
+    this.#handler.backendFailed(
+      x,
+      state !== connecting ? 'closed' : OUT_OF_RESOURCES.has(error) ? 'starved' : 'refused',
+    )
   }
 }

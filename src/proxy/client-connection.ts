@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import type { RouterTimeouts } from '../model/snapshot.ts'
 import { BodyFraming, BodyKind } from '../wire/body-framing.ts'
 import type { HeadLimits } from '../wire/limits.ts'
@@ -8,8 +7,8 @@ import { ClientFacts } from './access.ts'
 import { type ClientSide, Exchange, Phase, type WaitOutcomes } from './exchange.ts'
 import { KeptBytes } from './kept-bytes.ts'
 import { PeerSocket } from './peer-socket.ts'
-import type { ReadBuffer } from './read-buffer.ts'
 import { TimerEntry, type TimerTarget, type TimerWheel } from './timer-wheel.ts'
+import type { Transport } from './transport.ts'
 
 /** The bound socket that a client came through. */
 export interface Entrance {
@@ -81,6 +80,8 @@ const Wait = {
 } as const
 type Wait = (typeof Wait)[keyof typeof Wait]
 
+/** More than this waiting for a client, and its dyno is not read. With what one read adds it stays far below 1 MiB. */
+const TO_CLIENT_BYTES = 262_144
 /** Requests that a client sends ahead are kept up to this; then it is not read until their turn comes. */
 const READ_AHEAD_BYTES = 65_536
 /** After the last answer input is read and dropped this long, so that a reset cannot overtake the answer (RFC 9112 §9.6). */
@@ -126,12 +127,11 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     host: ClientHost,
     handler: RequestHandler,
     entrance: Entrance,
-    socket: Socket,
-    reads: ReadBuffer,
+    transport: Transport,
     facts: ClientFacts,
     needsProxyHeader: boolean,
   ) {
-    super(socket, reads)
+    super(transport, TO_CLIENT_BYTES)
     this.#host = host
     this.#handler = handler
     this.entrance = entrance
@@ -143,9 +143,6 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.#state = needsProxyHeader ? State.proxyHeader : State.head
     if (needsProxyHeader) this.#waitFor(Wait.proxyHeader, host.timeouts.proxyHeaderMs)
     else this.#waitFor(Wait.firstByte, host.timeouts.requestFirstByteMs)
-    socket.on('end', () => this.run(this.#onEnd))
-    socket.on('error', () => {}) // 'close' follows and is the one place that acts
-    socket.on('close', () => this.run(this.#onClose))
   }
 
   get open(): boolean {
@@ -172,7 +169,14 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     if (this.#wait === Wait.body) this.#touch()
   }
 
+  /** Begins to read. */
+  start(): void {
+    this.transport.start(this)
+  }
+
   // --- Reading -------------------------------------------------------------------------------------------------------
+
+  protected connected(): void {}
 
   /** The socket read `count` bytes into the shared buffer, which is overwritten after this call. */
   onRead(count: number, bytes: Buffer): void {
@@ -216,7 +220,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     if (this.open) ahead.consume(used)
     else ahead.clear()
     this.#boundAhead()
-    if (this.#sideClosed && this.open) this.#onEnd()
+    if (this.#sideClosed && this.open) this.peerEnded()
   }
 
   #keepAhead(bytes: Buffer, start: number, end: number): void {
@@ -262,7 +266,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
           const result = parseProxyHeader(bytes, at, end, proxyHeader)
           if (result === 0) return at
           if (result < 0) {
-            this.socket.destroy()
+            this.transport.close()
             return end
           }
           if (!this.#named()) {
@@ -394,11 +398,11 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.feeder = null
     this.resume()
     if (this.unsentBytes === 0) {
-      this.socket.end()
+      this.transport.end()
       this.#waitFor(Wait.linger, LINGER_MS)
     } else {
       // A slow reader is not to lose the end of its answer.
-      this.socket.end(() => this.#waitFor(Wait.linger, LINGER_MS))
+      this.transport.end(() => this.#waitFor(Wait.linger, LINGER_MS))
       this.#watchTaking(Wait.lastWrites, this.#host.timeouts.requestBodyMs)
     }
   }
@@ -407,6 +411,11 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   override reset(): void {
     this.#state = State.closed
     super.reset()
+  }
+
+  /** Now, whatever it is in. */
+  close(): void {
+    this.transport.close()
   }
 
   /** Ends the connection if it has been between two requests for so long. The router is stopping. */
@@ -436,8 +445,8 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.#touch()
   }
 
-  protected override onDrain(): void {
-    super.onDrain()
+  protected override drained(): void {
+    super.drained()
     if (this.#wait === Wait.writes) {
       if (!this.body.ended) this.#waitFor(Wait.body, this.#host.timeouts.requestBodyMs)
       else if (this.#sideClosed) this.#watchTaking(Wait.goodbye, GOODBYE_MS)
@@ -496,7 +505,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
         this.sayGoodbye()
         break
       default:
-        this.socket.destroy()
+        this.transport.close()
     }
   }
 
@@ -510,7 +519,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   }
 
   /** The client closed its side; it may still read. */
-  #onEnd(): void {
+  protected peerEnded(): void {
     this.#sideClosed = true
     switch (this.#state) {
       case State.exchange:
@@ -521,15 +530,12 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
       case State.tunnel:
         this.#handler.tunnelHalfClosed(this.exchange, 'client')
         break
-      case State.lingering:
-        this.socket.destroySoon()
-        break
       default:
-        this.socket.destroySoon()
+        this.transport.closeSoon()
     }
   }
 
-  #onClose(): void {
+  protected closed(): void {
     const state = this.#state
     this.#state = State.closed
     this.#host.wheel.remove(this.#timer)

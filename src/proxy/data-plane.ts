@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import { type CompiledSnapshot, compileSnapshot } from '../model/compiled-snapshot.ts'
 import type { DynoObservation, TallyCounts } from '../model/dyno-observation.ts'
 import type { RouterTimeouts, SnapshotData } from '../model/snapshot.ts'
@@ -17,9 +16,9 @@ import type { DynoState } from './dyno-state.ts'
 import type { Exchange } from './exchange.ts'
 import { Listener, type ListenerHost, type ListenerOptions } from './listener.ts'
 import { Pipeline, type PipelineHost } from './pipeline.ts'
-import type { ReadBuffer } from './read-buffer.ts'
 import { describe, ERRORS, type ErrorCode, errorAnswer, type ResponseRestriction } from './router-error.ts'
 import { TimerWheel } from './timer-wheel.ts'
+import type { Transport } from './transport.ts'
 
 export interface DataPlaneOptions {
   readonly snapshot: SnapshotData
@@ -212,7 +211,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
       endTunnel: (x: Exchange) => this.#pipeline.endTunnel(x),
       forceClose: (client: ClientConnection) => {
         this.#pipeline.forceClose(client.exchange)
-        client.socket.destroy()
+        client.close()
       },
     }
     this.#drain = new Drain(host, { requestsMs: drainMs, tunnelsMs })
@@ -238,16 +237,15 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
 
   admit(
     entrance: Entrance,
-    socket: Socket,
-    reads: ReadBuffer,
+    transport: Transport,
     facts: ClientFacts,
     needsProxyHeader: boolean,
   ): ClientConnection | null {
     if (!needsProxyHeader && !this.#admitted(facts)) {
-      socket.resetAndDestroy()
+      transport.reset()
       return null
     }
-    const client = new ClientConnection(this, this.#pipeline, entrance, socket, reads, facts, needsProxyHeader)
+    const client = new ClientConnection(this, this.#pipeline, entrance, transport, facts, needsProxyHeader)
     this.metrics.connectionOpened(entrance.index)
     this.#clients.add(client)
     if (!needsProxyHeader) this.#letIn(client)

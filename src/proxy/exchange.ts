@@ -55,6 +55,8 @@ export interface ClientSide extends PeerSocket {
 export interface BackendSide extends PeerSocket {
   /** It carried a request before this one, so the dyno may have closed it meanwhile. */
   readonly reused: boolean
+  /** The client of a tunnel has no more to say. */
+  end(): void
   /** Close without looking back: what the dyno may still send is nobody's. */
   abort(): void
 }

@@ -1,9 +1,10 @@
-import { createServer, type Server, Socket } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { parseCidr } from '../model/address.ts'
 import { CidrSet } from '../model/cidr-set.ts'
 import { ClientFacts } from './access.ts'
 import type { ClientConnection, Entrance } from './client-connection.ts'
-import { ReadBuffer } from './read-buffer.ts'
+import type { Transport } from './transport.ts'
+import { acceptedTransport } from './transports.ts'
 
 /** What the config says of one bound socket. */
 export interface ListenerOptions {
@@ -23,16 +24,13 @@ export interface ListenerHost {
   /** A connection was accepted. null: it is not wanted, and was dealt with. */
   admit(
     entrance: Entrance,
-    socket: Socket,
-    reads: ReadBuffer,
+    transport: Transport,
     facts: ClientFacts,
     needsProxyHeader: boolean,
   ): ClientConnection | null
   acceptFailed(listener: string, error: Error): void
 }
 
-/** More than this waiting for a client, and its dyno is not read. With what one read adds it stays far below 1 MiB. */
-const TO_CLIENT_BYTES = 262_144
 /** Connections that the kernel keeps until they are accepted; it caps this itself (net.core.somaxconn). */
 const BACKLOG = 4096
 
@@ -101,11 +99,13 @@ export class Listener implements Entrance {
   }
 
   /**
-   * Sockets that are to read into a buffer of ours must be told so when they are made, and `net.Server` makes them without
-   * asking. So the handle of an accepted connection is wrapped here, in the place where the server would do it.
+   * `net.Server` makes a socket of every connection without asking, and a connection needs less than that. So its handle is taken in the place
+   * where the server would wrap it (`onconnection` of lib/net.js).
    */
   #acceptHandles(): void {
     const handle = (this.#server as unknown as { _handle: ListeningHandle })._handle
+    // Connections have it from the socket that accepts them, so it costs no call for each.
+    handle.setNoDelay(true)
     handle.onconnection = (errorNumber, accepted) => {
       if (errorNumber !== 0 || accepted === undefined) {
         // Out of file descriptors, as a rule: the kernel keeps the connection and accepting goes on.
@@ -116,34 +116,17 @@ export class Listener implements Entrance {
     }
   }
 
-  #accept(handle: unknown): void {
-    let client: ClientConnection | null = null
-    const reads = new ReadBuffer()
-    const socket = new Socket({
-      handle,
-      allowHalfOpen: true,
-      highWaterMark: TO_CLIENT_BYTES,
-      onread: {
-        buffer: () => reads.next(),
-        callback: (count: number, bytes: Uint8Array) => {
-          if (client === null) return false
-          client.onRead(count, bytes as Buffer)
-          return !client.paused
-        },
-      },
-    } as unknown as ConstructorParameters<typeof Socket>[0])
-    const { remoteAddress } = socket
-    if (remoteAddress === undefined) {
+  #accept(handle: AcceptedHandle): void {
+    const peer: { address?: string } = {}
+    if (handle.getpeername(peer) !== 0) {
       // It broke before it was accepted: nobody is there who could be refused.
-      socket.destroy()
+      handle.close()
       return
     }
-    socket.setNoDelay(true)
-    const facts = new ClientFacts(remoteAddress, this.exposure)
+    const facts = new ClientFacts(peer.address, this.exposure)
     const from = this.#proxyHeaderFrom
     const needsProxyHeader = from !== null && facts.peer !== null && from.has(facts.peer)
-    client = this.#host.admit(this, socket, reads, facts, needsProxyHeader)
-    if (client !== null) socket.resume()
+    this.#host.admit(this, acceptedTransport(handle), facts, needsProxyHeader)?.start()
   }
 }
 
@@ -159,5 +142,11 @@ function cidrSet(texts: readonly string[] | null): CidrSet | null {
 }
 
 interface ListeningHandle {
-  onconnection: (errorNumber: number, accepted: unknown) => void
+  onconnection: (errorNumber: number, accepted: AcceptedHandle | undefined) => void
+  setNoDelay(on: boolean): number
+}
+
+interface AcceptedHandle {
+  getpeername(out: { address?: string }): number
+  close(): void
 }

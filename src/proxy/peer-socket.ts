@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net'
 import { type BodyFraming, chunkHead, LAST_CHUNK } from '../wire/body-framing.ts'
 import { giveBack, type ReadBuffer } from './read-buffer.ts'
+import type { Transport, TransportOwner } from './transport.ts'
 
 /** A text of up to this size leaves in one system call from a stack buffer; more than that is gathered in a buffer of its own. */
 const TEXT_WRITE_BYTES = 16_000
@@ -9,19 +9,41 @@ const TEXT_WRITE_BYTES = 16_000
  * What the connections of both peers share: writing heads and payload in as few system calls as possible, and
  * back-pressure. While more waits for this peer than its high-water mark, the peer that feeds it is not read.
  */
-export abstract class PeerSocket {
-  readonly socket: Socket
+export abstract class PeerSocket implements TransportOwner {
+  protected readonly transport: Transport
   /** The peer whose bytes are written here; it is paused while this one is congested. */
   feeder: PeerSocket | null = null
-  readonly reads: ReadBuffer
+  readonly #highWaterBytes: number
   #paused = false
+  #congested = false
   /** Read buffers of the feeder that writes refer to which are not through; null as a rule. */
   #borrowed: Buffer[] | null = null
 
-  constructor(socket: Socket, reads: ReadBuffer) {
-    this.socket = socket
-    this.reads = reads
-    socket.on('drain', () => this.run(this.onDrain))
+  constructor(transport: Transport, highWaterBytes: number) {
+    this.transport = transport
+    this.#highWaterBytes = highWaterBytes
+  }
+
+  abstract onRead(count: number, bytes: Buffer): void
+
+  onConnect(): void {
+    this.run(this.connected)
+  }
+
+  onEnd(): void {
+    this.run(this.peerEnded)
+  }
+
+  onDrain(): void {
+    this.run(this.drained)
+  }
+
+  onClose(error: string): void {
+    try {
+      this.closed(error)
+    } catch (bug) {
+      this.failed(bug)
+    }
   }
 
   /** Does what an event asks for. A bug ends this connection and its exchange, and nothing else. */
@@ -38,35 +60,38 @@ export abstract class PeerSocket {
 
   /** True from the write that reached the high-water mark until all of it was handed to the kernel. */
   get congested(): boolean {
-    return this.socket.writableNeedDrain
+    return this.#congested && this.transport.writable
   }
 
   /** Bytes that the kernel has not taken. */
   get unsentBytes(): number {
-    return this.#handle?.writeQueueSize ?? 0
+    return this.transport.unsentBytes
   }
 
-  /** Bytes that the kernel has taken. Grows within one large write too, so it shows whether a slow peer reads at all. */
+  /** Bytes that the kernel has taken. */
   get takenBytes(): number {
-    const handle = this.#handle
-    return handle === null ? 0 : handle.bytesWritten - handle.writeQueueSize
+    return this.transport.takenBytes
   }
 
   /** Bytes written since the connection opened. */
   get writtenBytes(): number {
-    return this.socket.bytesWritten
+    return this.transport.writtenBytes
   }
 
   pause(): void {
     if (this.#paused) return
     this.#paused = true
-    this.socket.pause()
+    this.transport.pause()
   }
 
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
-    this.socket.resume()
+    this.transport.resume()
+  }
+
+  get reads(): ReadBuffer {
+    return this.transport.reads
   }
 
   get paused(): boolean {
@@ -74,20 +99,20 @@ export abstract class PeerSocket {
   }
 
   writeText(text: string): void {
-    if (this.socket.writable) this.#sent(this.socket.write(text, 'latin1'))
+    if (!this.transport.writeText(text)) this.#queued()
   }
 
   /** What the feeder just read into `bytes`. */
   writeBytes(bytes: Buffer, start: number, end: number): void {
-    if (!this.socket.writable || end <= start) return
+    if (!this.transport.writable || end <= start) return
     if (end - start <= TEXT_WRITE_BYTES) this.writeText(bytes.latin1Slice(start, end))
-    else if (this.#mayBorrow()) this.#borrow(bytes, this.socket.write(bytes.subarray(start, end)))
-    else this.#sent(this.socket.write(Buffer.from(bytes.subarray(start, end))))
+    else if (this.#mayBorrow()) this.#lent(bytes, this.transport.writeBytes(bytes.subarray(start, end)))
+    else if (!this.transport.writeBytes(Buffer.from(bytes.subarray(start, end)))) this.#queued()
   }
 
   /** A head (or '') and payload that was kept for this write: nobody changes it. `chunked` re-frames it as one chunk. */
   writeHeld(head: string, payload: Buffer | null, chunked: boolean, ended: boolean, trailers: string): void {
-    if (!this.socket.writable) return
+    if (!this.transport.writable) return
     const size = payload === null ? 0 : payload.length
     const before = chunked && size > 0 ? head + chunkHead(size) : head
     const after = chunked ? chunkTail(size, ended, trailers) : ''
@@ -96,16 +121,12 @@ export abstract class PeerSocket {
       if (text.length > 0) this.writeText(text)
       return
     }
-    this.socket.cork()
-    this.writeText(before)
-    this.#sent(this.socket.write(payload))
-    if (after.length > 0) this.writeText(after)
-    this.socket.uncork()
+    if (!this.transport.writeGathered(before, payload, after)) this.#queued()
   }
 
   /** A head (or '') and the payload that `body` found in what the feeder just read into `bytes`, re-framed. */
   writePayload(head: string, bytes: Buffer, body: BodyFraming, chunked: boolean): void {
-    if (!this.socket.writable) return
+    if (!this.transport.writable) return
     const size = body.payloadBytes
     const before = chunked && size > 0 ? head + chunkHead(size) : head
     const after = chunked ? chunkTail(size, body.ended, body.trailers) : ''
@@ -119,28 +140,35 @@ export abstract class PeerSocket {
     }
     if (body.rangeCount === 1 && this.#mayBorrow()) {
       const payload = bytes.subarray(body.ranges[0], body.ranges[1])
-      if (before.length + after.length > 0) this.socket.cork()
-      if (before.length > 0) this.socket.write(before, 'latin1')
-      let roomLeft = this.socket.write(payload)
-      if (after.length > 0) roomLeft = this.socket.write(after, 'latin1')
-      if (before.length + after.length > 0) this.socket.uncork()
-      this.#borrow(bytes, roomLeft)
+      this.#lent(bytes, this.transport.writeGathered(before, payload, after))
       return
     }
     const gathered = Buffer.allocUnsafeSlow(total)
     let at = gathered.latin1Write(before, 0)
     for (let i = 0; i < body.rangeCount; i++) at += bytes.copy(gathered, at, body.ranges[2 * i], body.ranges[2 * i + 1])
     gathered.latin1Write(after, at)
-    this.#sent(this.socket.write(gathered))
+    if (!this.transport.writeBytes(gathered)) this.#queued()
   }
 
   /** A TCP reset instead of an orderly end, so that the peer cannot take a cut message for a whole one. */
   reset(): void {
-    if (!this.socket.destroyed) this.socket.resetAndDestroy()
+    this.transport.reset()
   }
 
-  protected onDrain(): void {
-    this.#returnBorrowed()
+  protected abstract connected(): void
+  /** The peer closed its side. */
+  protected abstract peerEnded(): void
+  /** `error` names what broke the connection, as `ECONNRESET`; '' nothing did. */
+  protected abstract closed(error: string): void
+
+  /** The kernel has all that was written. */
+  protected drained(): void {
+    if (this.#borrowed !== null) {
+      for (const buffer of this.#borrowed) giveBack(buffer)
+      this.#borrowed = null
+    }
+    if (!this.#congested) return
+    this.#congested = false
     this.feeder?.resume()
   }
 
@@ -150,29 +178,19 @@ export abstract class PeerSocket {
   }
 
   /** Most writes are through at once, and the feeder reads into the same buffer again. */
-  #borrow(bytes: Buffer, roomLeft: boolean): void {
-    if (this.socket.writableLength === 0) {
-      this.#returnBorrowed()
-    } else {
-      this.feeder!.reads.lend()
-      this.#borrowed ??= []
-      this.#borrowed.push(bytes)
-    }
-    this.#sent(roomLeft)
+  #lent(bytes: Buffer, through: boolean): void {
+    if (through) return
+    this.feeder!.reads.lend()
+    this.#borrowed ??= []
+    this.#borrowed.push(bytes)
+    this.#queued()
   }
 
-  #returnBorrowed(): void {
-    if (this.#borrowed === null) return
-    for (const buffer of this.#borrowed) giveBack(buffer)
-    this.#borrowed = null
-  }
-
-  get #handle(): { readonly bytesWritten: number; readonly writeQueueSize: number } | null {
-    return (this.socket as unknown as { _handle: { bytesWritten: number; writeQueueSize: number } | null })._handle
-  }
-
-  #sent(roomLeft: boolean): void {
-    if (!roomLeft) this.feeder?.pause()
+  /** A write waits for the peer. */
+  #queued(): void {
+    if (this.transport.unsentBytes < this.#highWaterBytes) return
+    this.#congested = true
+    this.feeder?.pause()
   }
 }
 

@@ -346,7 +346,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
 
   /** One side closed. The client may still want what the dyno has to say; without the dyno there is nothing to wait for. */
   tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void {
-    if (side === 'client') x.backend!.socket.end()
+    if (side === 'client') x.backend!.end()
     else this.#tunnelOver(x, '')
   }
 

@@ -19,7 +19,12 @@ export class ReadBuffer {
   #bulk = false
   #lent = false
 
-  /** For `onread.buffer`: net asks before the first read and after each one; undefined keeps the one in use. */
+  /** The one that the last read filled. */
+  get current(): Buffer {
+    return this.#current!
+  }
+
+  /** For the next read: to be asked before the first one and after each. undefined: the one in use. */
   next(): Buffer | undefined {
     const current = this.#current
     if (this.#bulk) {

@@ -1,0 +1,387 @@
+import { getSystemErrorName } from 'node:util'
+import { readLastWords } from './last-words.ts'
+import { ReadBuffer } from './read-buffer.ts'
+import type { Transport, TransportOwner } from './transport.ts'
+
+/**
+ * A connection on the handle that `net.Socket` is built on, without the stream machinery around it: for a request that passes through, two
+ * stream writes and two reads cost as much as everything else that is done for it, and a socket with its two stream states holds 3 KiB.
+ *
+ * The handle is no public interface. What is relied upon is what lib/net.js and lib/internal/stream_base_commons.js of Node do with it, the same in
+ * Node 22, 24 and 26: the constructors of `process.binding`, and an array in which the last call left its result. Where any of it is missing (or
+ * forbidden, as with --permission) there is `SocketTransport`.
+ */
+export class HandleTransport implements Transport {
+  readonly reads = new ReadBuffer()
+  #owner: TransportOwner | null = null
+  /** null once it is closing. */
+  #handle: TcpHandle | null
+  #connecting: boolean
+  /** Of one to a dyno: when it breaks, what the dyno said before is read all the same. */
+  readonly #heedsLastWords: boolean
+  #wantsReading = true
+  #reading = false
+  /** Writes that the kernel did not take whole. */
+  #unfinishedWrites = 0
+  #end: End = End.open
+  #peerEnded = false
+  #closesSoon = false
+  #broken = false
+  #error = ''
+  #whenEnded: (() => void) | null = null
+  /** Kept from the handle when it closes. */
+  #writtenBytes = 0
+
+  private constructor(handle: TcpHandle, connecting: boolean) {
+    this.#handle = handle
+    this.#connecting = connecting
+    this.#heedsLastWords = connecting
+    handle.transport = this
+    handle.onread = onRead
+  }
+
+  /** One that was accepted; the handle is that of `onconnection`. */
+  static accepted(handle: unknown): HandleTransport {
+    return new HandleTransport(handle as TcpHandle, false)
+  }
+
+  /** Opens one to an IP address. That it cannot be opened is told by `onClose`. */
+  static connect(address: string, port: number): HandleTransport {
+    const { Tcp, ConnectRequest } = internals!
+    const handle = new Tcp(TCP_CLIENT)
+    const transport = new HandleTransport(handle, true)
+    const request = new ConnectRequest()
+    request.transport = transport
+    request.oncomplete = onConnected
+    const status = address.includes(':')
+      ? handle.connect6(request, address, port)
+      : handle.connect(request, address, port)
+    if (status !== 0) transport.#breakLater(status)
+    return transport
+  }
+
+  get writable(): boolean {
+    return this.#handle !== null && this.#end === End.open && !this.#broken
+  }
+
+  get unsentBytes(): number {
+    return this.#unfinishedWrites === 0 || this.#handle === null ? 0 : this.#handle.writeQueueSize
+  }
+
+  get writtenBytes(): number {
+    return this.#handle === null ? this.#writtenBytes : this.#handle.bytesWritten
+  }
+
+  get takenBytes(): number {
+    return this.writtenBytes - this.unsentBytes
+  }
+
+  start(owner: TransportOwner): void {
+    this.#owner = owner
+    this.#handle?.useUserBuffer(this.reads.next()!)
+    if (!this.#connecting) this.#startReading()
+  }
+
+  // --- Reading -------------------------------------------------------------------------------------------------------
+
+  pause(): void {
+    this.#wantsReading = false
+    if (!this.#reading) return
+    this.#reading = false
+    this.#handle?.readStop()
+  }
+
+  resume(): void {
+    this.#wantsReading = true
+    if (!this.#connecting) this.#startReading()
+  }
+
+  #startReading(): void {
+    const handle = this.#handle
+    if (handle === null || this.#reading || !this.#wantsReading || this.#peerEnded) return
+    this.#reading = true
+    const status = handle.readStart()
+    if (status !== 0) this.#breakLater(status)
+  }
+
+  /** The buffer for the next read; undefined: the same again. */
+  received(result: number): Buffer | undefined {
+    if (this.#handle === null || result === 0) return undefined
+    if (result > 0) {
+      this.#owner!.onRead(result, this.reads.current)
+      return this.reads.next()
+    }
+    const error = getSystemErrorName(result)
+    if (error === 'EOF') this.#peerClosed()
+    else this.#break(error)
+    return undefined
+  }
+
+  #peerClosed(): void {
+    this.#peerEnded = true
+    this.#reading = false
+    this.#owner!.onEnd()
+    if (this.#end === End.ended) this.close()
+  }
+
+  // --- Writing -------------------------------------------------------------------------------------------------------
+
+  writeText(text: string): boolean {
+    if (!this.writable) return true
+    return this.#dispatched(this.#handle!.writeLatin1String(spareWrite, text), null)
+  }
+
+  writeBytes(bytes: Buffer): boolean {
+    if (!this.writable) return true
+    return this.#dispatched(this.#handle!.writeBuffer(spareWrite, bytes), bytes)
+  }
+
+  writeGathered(head: string, payload: Buffer, tail: string): boolean {
+    if (!this.writable) return true
+    const pieces: (string | Buffer)[] = head === '' ? [] : [head, 'latin1']
+    pieces.push(payload, 'buffer')
+    if (tail !== '') pieces.push(tail, 'latin1')
+    return this.#dispatched(this.#handle!.writev(spareWrite, pieces, false), payload)
+  }
+
+  /**
+   * What the kernel takes at once, nearly everything, leaves the request object as it was, to be used again. What it does not take is queued with that
+   * request; then nothing but the request keeps `bytes` alive.
+   */
+  #dispatched(status: number, bytes: Buffer | null): boolean {
+    if (status !== 0) {
+      this.#breakLater(status)
+      return true
+    }
+    if (results[LAST_WRITE_WAS_ASYNC] === 0) return true
+    const request = spareWrite
+    spareWrite = new internals!.WriteRequest()
+    request.oncomplete = onWritten
+    request.transport = this
+    request.bytes = bytes
+    this.#unfinishedWrites++
+    return false
+  }
+
+  written(status: number): void {
+    this.#unfinishedWrites--
+    if (this.#handle === null) return
+    if (status < 0) this.#break(getSystemErrorName(status))
+    else if (this.#unfinishedWrites === 0) this.#drained()
+  }
+
+  #drained(): void {
+    if (this.#end === End.wanted) this.#shutDown()
+    this.#owner!.onDrain()
+  }
+
+  // --- The end -------------------------------------------------------------------------------------------------------
+
+  end(done: () => void = () => {}): void {
+    if (!this.writable) return
+    this.#end = End.wanted
+    this.#whenEnded = done
+    // libuv would queue it too, but a handle that waits for that cannot be reset any more.
+    if (this.#unfinishedWrites === 0) this.#shutDown()
+  }
+
+  #shutDown(): void {
+    const request = new internals!.ShutdownRequest()
+    request.transport = this
+    request.oncomplete = onShutDown
+    this.#end = End.underWay
+    const status = this.#handle!.shutdown(request)
+    if (status < 0) this.#breakLater(status)
+  }
+
+  shutDown(status: number): void {
+    if (this.#handle === null) return
+    // The peer may have broken it meanwhile, which the next read tells.
+    this.#end = End.ended
+    if (status === 0) this.#whenEnded?.()
+    if (this.#peerEnded || this.#closesSoon) this.close()
+  }
+
+  closeSoon(): void {
+    this.#closesSoon = true
+    if (this.#unfinishedWrites === 0 && this.#end !== End.underWay) this.close()
+    else this.end()
+  }
+
+  close(): void {
+    const handle = this.#letGo()
+    handle?.close(onClosed)
+  }
+
+  reset(): void {
+    // While a shutdown is under way libuv refuses a reset; everything is with the kernel then.
+    const orderly = this.#connecting || this.#end === End.underWay
+    const handle = this.#letGo()
+    if (orderly) handle?.close(onClosed)
+    else handle?.reset(onClosed)
+  }
+
+  #letGo(): TcpHandle | null {
+    const handle = this.#handle
+    if (handle === null) return null
+    this.#writtenBytes = handle.bytesWritten
+    this.#handle = null
+    this.#reading = false
+    return handle
+  }
+
+  closed(): void {
+    this.#owner?.onClose(this.#error)
+  }
+
+  connected(status: number): void {
+    const handle = this.#handle
+    if (handle === null) return
+    if (status !== 0) {
+      this.#break(getSystemErrorName(status))
+      return
+    }
+    this.#connecting = false
+    handle.setNoDelay(true)
+    this.#owner!.onConnect()
+    this.#startReading()
+  }
+
+  /** The caller is in the middle of something and looks no further than at `writable`. */
+  #breakLater(status: number): void {
+    if (this.#broken) return
+    this.#broken = true
+    process.nextTick(() => this.#break(getSystemErrorName(status)))
+  }
+
+  #break(error: string): void {
+    if (this.#handle === null) return
+    this.#broken = true
+    this.#error = error
+    if (this.#heedsLastWords && !this.#connecting) {
+      readLastWords(this.#handle.fd, (count, bytes) => {
+        this.#owner!.onRead(count, bytes)
+        return this.#handle !== null && this.#wantsReading
+      })
+    }
+    this.close()
+  }
+}
+
+/** Of the writing side. */
+const End = { open: 0, wanted: 1, underWay: 2, ended: 3 } as const
+type End = (typeof End)[keyof typeof End]
+
+/** lib/net.js: `new TCP(TCPConstants.SOCKET)`. */
+const TCP_CLIENT = 0
+
+const internals = findInternals()
+/** False: use `SocketTransport`. */
+export const HANDLES_USABLE = internals !== null
+
+/** `streamBaseState`: what the last call of any handle came to. */
+const results = internals?.results ?? new Int32Array(0)
+const READ_RESULT = internals?.readResult ?? 0
+const LAST_WRITE_WAS_ASYNC = internals?.lastWriteWasAsync ?? 0
+
+/** A write needs a request object, which it takes only when the kernel does not take the bytes. */
+let spareWrite = internals === null ? (null as unknown as Request) : new internals.WriteRequest()
+
+// One function each for all connections: a handle and a request know their transport.
+
+function onRead(this: TcpHandle): Buffer | undefined {
+  return this.transport.received(results[READ_RESULT]!)
+}
+
+function onWritten(this: Request, status: number): void {
+  this.transport.written(status)
+}
+
+function onShutDown(this: Request, status: number): void {
+  this.transport.shutDown(status)
+}
+
+function onConnected(this: Request, status: number): void {
+  this.transport.connected(status)
+}
+
+function onClosed(this: TcpHandle): void {
+  this.transport.closed()
+}
+
+/** `TCPWrap`. Statuses are 0 or a negative error number of libuv. */
+interface TcpHandle {
+  transport: HandleTransport
+  onread: (this: TcpHandle) => Buffer | undefined
+  readonly fd: number
+  /** Handed over by the writer, taken by the kernel or not. */
+  readonly bytesWritten: number
+  readonly writeQueueSize: number
+  useUserBuffer(buffer: Buffer): void
+  readStart(): number
+  readStop(): number
+  writeLatin1String(request: Request, text: string): number
+  writeBuffer(request: Request, bytes: Buffer): number
+  /** Pieces with their encodings, in turn. */
+  writev(request: Request, pieces: readonly (string | Buffer)[], allBuffers: false): number
+  connect(request: Request, address: string, port: number): number
+  connect6(request: Request, address: string, port: number): number
+  setNoDelay(on: boolean): number
+  shutdown(request: Request): number
+  reset(closed: (this: TcpHandle) => void): number
+  close(closed: (this: TcpHandle) => void): void
+}
+
+interface Request {
+  transport: HandleTransport
+  bytes: Buffer | null
+  oncomplete: (this: Request, status: number) => void
+}
+
+interface Internals {
+  readonly Tcp: new (type: number) => TcpHandle
+  readonly ConnectRequest: new () => Request
+  readonly WriteRequest: new () => Request
+  readonly ShutdownRequest: new () => Request
+  readonly results: Int32Array
+  readonly readResult: number
+  readonly lastWriteWasAsync: number
+}
+
+function findInternals(): Internals | null {
+  try {
+    const { binding } = process as unknown as { binding(name: string): Record<string, unknown> }
+    const stream = binding('stream_wrap')
+    const tcp = binding('tcp_wrap')
+    const found = {
+      Tcp: tcp.TCP,
+      ConnectRequest: tcp.TCPConnectWrap,
+      WriteRequest: stream.WriteWrap,
+      ShutdownRequest: stream.ShutdownWrap,
+      results: stream.streamBaseState,
+      readResult: stream.kReadBytesOrError,
+      lastWriteWasAsync: stream.kLastWriteWasAsync,
+    } as Internals
+    const { Tcp, ConnectRequest, WriteRequest, ShutdownRequest } = found
+    const constructors = [Tcp, ConnectRequest, WriteRequest, ShutdownRequest].every((one) => typeof one === 'function')
+    const methods: readonly (keyof TcpHandle)[] = [
+      'useUserBuffer',
+      'readStart',
+      'readStop',
+      'writeLatin1String',
+      'writeBuffer',
+      'writev',
+      'connect',
+      'connect6',
+      'setNoDelay',
+      'shutdown',
+      'reset',
+      'close',
+    ]
+    if (!constructors || !(found.results instanceof Int32Array)) return null
+    if (![found.readResult, found.lastWriteWasAsync].every((place) => place < found.results.length)) return null
+    return methods.every((method) => typeof Tcp.prototype[method] === 'function') ? found : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,50 @@
+import type { ReadBuffer } from './read-buffer.ts'
+
+/** Who reads from a connection and writes to it. */
+export interface TransportOwner {
+  /** `count` bytes came, at the start of `bytes`. They are overwritten after this call, unless `reads.lend` keeps them. */
+  onRead(count: number, bytes: Buffer): void
+  /** It was opened from here, and is open. */
+  onConnect(): void
+  /** The peer closed its side. */
+  onEnd(): void
+  /** The kernel has all that was written; said only after a write that it did not take whole. */
+  onDrain(): void
+  /** It is gone. `error` is what broke it, as `ECONNRESET`; '' nothing did. The last call, never within one of the owner's own. */
+  onClose(error: string): void
+}
+
+/**
+ * One byte stream, as thin as it can be: no buffer and no queue of its own. Either side may be closed while the other stays open. What is
+ * written after `end` or a failure is dropped; `onClose` tells of failures.
+ */
+export interface Transport {
+  readonly reads: ReadBuffer
+  /** Neither ended from here nor broken. */
+  readonly writable: boolean
+  /** Bytes that the kernel has not taken. */
+  readonly unsentBytes: number
+  /** Bytes written since it was opened. */
+  readonly writtenBytes: number
+  /** Bytes that the kernel has taken. Grows within one large write too, so it shows whether a slow peer reads at all. */
+  readonly takenBytes: number
+
+  /** From now on its owner is told; reading begins when it is open. Once, right after it was made. */
+  start(owner: TransportOwner): void
+  pause(): void
+  resume(): void
+  /** One byte for each character. True when the kernel has all of it. */
+  writeText(text: string): boolean
+  /** The same; when false, the bytes must stay as they are until `onDrain`. */
+  writeBytes(bytes: Buffer): boolean
+  /** Head (or ''), payload and tail (or '') in one system call, where there is one for it. As `writeBytes`. */
+  writeGathered(head: string, payload: Buffer, tail: string): boolean
+  /** Says that no more will be written, after what was. `done` when the kernel has all of it; not when it breaks before. */
+  end(done?: () => void): void
+  /** Closes it once all that was written is out. */
+  closeSoon(): void
+  /** Closes it now; what is not out is dropped. */
+  close(): void
+  /** Closes it now with a TCP reset, so that the peer cannot take a cut message for a whole one. */
+  reset(): void
+}
