@@ -5,40 +5,96 @@ import { formatProblem } from '../config/problems.ts'
 import { shortPath } from '../control/admin/unix-socket.ts'
 import { DEFAULT_FILE, Failure, UsageError } from './command.ts'
 
-/** How a running router is found: both options belong to every command that asks one. */
+/** How a running router is found: these options belong to every command that asks one. */
 export const ADMIN_OPTIONS = {
   config: { type: 'string', default: DEFAULT_FILE },
   admin: { type: 'string' },
+  token: { type: 'string' },
 } as const
 
 export const ADMIN_HELP = `  --config FILE    find the router by this file's admin.address (default ${DEFAULT_FILE})
-  --admin ADDRESS  or by its address: unix:postern.sock, 127.0.0.1:9900`
+  --admin ADDRESS  or by its address: unix:postern.sock, 127.0.0.1:9900
+  --token TOKEN    for an address that is no socket (default: the environment variable POSTERN_TOKEN)`
+
+/** Values of these options. */
+export interface AdminOptions {
+  readonly config: string
+  readonly admin?: string | undefined
+  readonly token?: string | undefined
+}
+
+export interface Question {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Sent as JSON. */
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  /** Statuses that are answers and no failures; without them: those below 300. */
+  readonly good?: readonly number[]
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: unknown
+}
 
 const TIMEOUT_MS = 10_000
 
-/** Asks a running router: JSON. `good`: statuses that are answers and no failures. @throws Failure, UsageError */
-export async function askRouter(
-  path: string,
-  options: { config: string; admin?: string | undefined },
-  { method = 'GET', good = [200] }: { method?: 'GET' | 'POST'; good?: readonly number[] } = {},
-): Promise<unknown> {
+/** Asks a running router: JSON. @throws Failure, UsageError */
+export async function askRouter(path: string, options: AdminOptions, question: Question = {}): Promise<unknown> {
+  return (await exchange(path, options, question)).body
+}
+
+/** As `askRouter`, for those who want more than the body. */
+export async function exchange(path: string, options: AdminOptions, question: Question = {}): Promise<Answer> {
+  const { method = 'GET', body, headers, good } = question
+  return withRouter(options, async (client, authorization) => {
+    const answer = await client.request({
+      method,
+      path,
+      headers: { ...authorization, ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      body: body === undefined ? null : JSON.stringify(body),
+    })
+    const text = await answer.body.text()
+    const { statusCode: status } = answer
+    if (good ? !good.includes(status) : status >= 300) throw refusal(status, text)
+    return { status, headers: answer.headers, body: text === '' ? null : JSON.parse(text) }
+  })
+}
+
+/** With a connection to the router, for as long as it takes. What goes wrong on it is said in one line. @throws Failure, UsageError */
+export async function withRouter<T>(
+  options: AdminOptions,
+  use: (client: Client, authorization: Record<string, string>) => Promise<T>,
+): Promise<T> {
   const address = options.admin ?? (await addressOf(options.config))
+  const token = options.token ?? (address.startsWith('unix:') ? undefined : process.env.POSTERN_TOKEN)
   const client = connectTo(address)
   try {
-    const { statusCode, body } = await client.request({ method, path })
-    const text = await body.text()
-    if (!good.includes(statusCode)) throw new Failure(`the router answered ${statusCode}: ${text.slice(0, 200)}`)
-    return JSON.parse(text)
+    return await use(client, token === undefined ? {} : { authorization: `Bearer ${token}` })
   } catch (error) {
     if (error instanceof Failure) throw error
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ECONNREFUSED')
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') {
       throw new Failure(`no router answers on ${address}; postern start starts one`)
+    }
     if (code === 'EACCES') throw new Failure(`${address} may only be used by the user whom the router runs as`)
     throw new Failure(`${address}: ${message}`)
   } finally {
     await client.destroy()
   }
+}
+
+/** What the router said instead of an answer. */
+export function refusal(status: number, text: string): Failure {
+  if (status === 401) return new Failure('the router wants a token that it knows: give --token, or set POSTERN_TOKEN')
+  try {
+    const { message } = JSON.parse(text)
+    if (typeof message === 'string') return new Failure(message)
+  } catch {
+    // Not what a router says: shown as it came.
+  }
+  return new Failure(`the router answered ${status}: ${text.slice(0, 200)}`)
 }
 
 async function addressOf(file: string): Promise<string> {

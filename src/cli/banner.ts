@@ -104,7 +104,7 @@ function dynoCount({ formation }: AppConfig): string {
 
 function metricsCommand({ admin }: Config, cwd: string): string {
   if ('host' in admin)
-    return `curl -s http://${isIPv6(admin.host) ? `[${admin.host}]` : admin.host}:${admin.port}/metrics`
+    return `curl -s -H "Authorization: Bearer $POSTERN_TOKEN" http://${isIPv6(admin.host) ? `[${admin.host}]` : admin.host}:${admin.port}/metrics`
   return `curl -s --unix-socket ${here(admin.socket, cwd)} http://postern/metrics`
 }
 

@@ -1,4 +1,4 @@
-import type { PlanOutcome } from '../control/admin/routes.ts'
+import type { PlanOutcome } from '../control/admin/operations.ts'
 import { ADMIN_HELP, ADMIN_OPTIONS, askRouter } from './admin-client.ts'
 import type { Command } from './command.ts'
 import { readArguments } from './command.ts'

@@ -1,4 +1,5 @@
 import type { DynoRow } from '../control/admin/dyno-rows.ts'
+import type { AdminOptions } from './admin-client.ts'
 import { ADMIN_HELP, ADMIN_OPTIONS, askRouter } from './admin-client.ts'
 import type { Command } from './command.ts'
 import { Failure, readArguments } from './command.ts'
@@ -27,7 +28,7 @@ example: postern ps shop`,
   },
 }
 
-async function requireApp(app: string, options: { config: string; admin?: string | undefined }): Promise<void> {
+async function requireApp(app: string, options: AdminOptions): Promise<void> {
   const { apps } = (await askRouter('/topology', options)) as { apps: { name: string }[] }
   if (apps.some(({ name }) => name === app)) return
   throw new Failure(`there is no app '${app}'; there are: ${apps.map(({ name }) => name).join(', ') || 'none'}`)

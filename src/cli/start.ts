@@ -91,7 +91,9 @@ async function printBanner(config: Config): Promise<void> {
     config: config.file,
     admin: 'socket' in admin ? `unix:${admin.socket}` : `${admin.host}:${admin.port}`,
   }
-  for (let waitedMs = 0; waitedMs < BANNER_WAIT_MS; waitedMs += BANNER_POLL_MS) {
+  // Over TCP the router wants a token, which who starts it may not have.
+  const mayAsk = 'socket' in admin || process.env.POSTERN_TOKEN !== undefined
+  for (let waitedMs = 0; mayAsk && waitedMs < BANNER_WAIT_MS; waitedMs += BANNER_POLL_MS) {
     const dynos = (await askRouter('/dynos', options)) as DynoRow[]
     if (dynos.every(({ state }) => state !== 'starting')) break
     await new Promise((resolve) => setTimeout(resolve, BANNER_POLL_MS))

@@ -1,4 +1,4 @@
-import type { ProcessTable } from '../control/admin/routes.ts'
+import type { ProcessTable } from '../control/admin/operations.ts'
 import { ADMIN_HELP, ADMIN_OPTIONS, askRouter } from './admin-client.ts'
 import type { Command } from './command.ts'
 import { readArguments } from './command.ts'

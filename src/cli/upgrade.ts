@@ -1,4 +1,5 @@
-import type { ProcessTable } from '../control/admin/routes.ts'
+import type { ProcessTable } from '../control/admin/operations.ts'
+import type { AdminOptions } from './admin-client.ts'
 import { ADMIN_HELP, ADMIN_OPTIONS, askRouter } from './admin-client.ts'
 import type { Command } from './command.ts'
 import { Failure, readArguments } from './command.ts'
@@ -34,10 +35,7 @@ example: postern upgrade --config /etc/postern/space.yml`,
 }
 
 /** null while the admin socket goes from one control process to the next. */
-async function askWhileControlChanges(options: {
-  config: string
-  admin?: string | undefined
-}): Promise<ProcessTable | null> {
+async function askWhileControlChanges(options: AdminOptions): Promise<ProcessTable | null> {
   try {
     return (await askRouter('/processes', options)) as ProcessTable
   } catch (error) {

@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { parseAddress, parseCidr } from '../model/address.ts'
-import type { AdminConfig } from './config.ts'
+import type { AdminAddress } from './config.ts'
 import { quote, type Reading, type ScalarKind, textScalar } from './scalars.ts'
 
 /** An IP address and a port. */
@@ -92,11 +92,11 @@ const ADMIN: ScalarKind = {
 }
 
 /** The socket's path is as written. */
-export function adminAddress(): z.ZodType<AdminConfig, string> {
+export function adminAddress(): z.ZodType<AdminAddress, string> {
   return textScalar(ADMIN, readAdminAddress)
 }
 
-export function readAdminAddress(text: string): Reading<AdminConfig> {
+export function readAdminAddress(text: string): Reading<AdminAddress> {
   if (text.startsWith('unix:')) {
     const socket = text.slice('unix:'.length)
     if (socket === '') return { wrong: 'unix: without a path; write unix:postern.sock' }

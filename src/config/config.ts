@@ -16,7 +16,7 @@ export interface Config {
   readonly file: string
   readonly space: SpaceConfig
   readonly listeners: readonly ListenerConfig[]
-  /** null: everyone may come; empty: no one. */
+  /** Empty: no one may come. null: the file leaves them out, so they may be set while the router runs; until then everyone may. */
   readonly trustedIpRanges: readonly TrustedRange[] | null
   readonly onUntrusted: 'reset' | 'forbid'
   /** CIDRs of peers whose X-Forwarded-For is believed. */
@@ -69,7 +69,8 @@ export interface AppConfig {
   /** Lower case; a leading `*.` makes a wildcard. */
   readonly domains: readonly string[]
   readonly internalRouting: boolean
-  readonly maintenance: boolean
+  /** null: the file leaves it out, so it may be set while the router runs. */
+  readonly maintenance: boolean | null
   /** Narrows the space's ranges; null: not narrowed. */
   readonly trustedIpRanges: readonly TrustedRange[] | null
   readonly balance: BalancePolicy
@@ -157,8 +158,20 @@ export interface DnsConfig {
   readonly emptyAfter: number
 }
 
+export type AdminConfig = AdminAddress & {
+  /** Who may ask over TCP. Over a socket its file says who may, and a token only names who asks. */
+  readonly tokens: readonly AdminToken[]
+}
+
 /** The socket's path is absolute. */
-export type AdminConfig = { readonly socket: string } | { readonly host: string; readonly port: number }
+export type AdminAddress = { readonly socket: string } | { readonly host: string; readonly port: number }
+
+export interface AdminToken {
+  /** Whom the audit trail is to name. */
+  readonly name: string
+  /** SHA-256 of the token, in lower-case hex: whoever reads the file does not have the token. */
+  readonly sha256: string
+}
 
 export interface LogConfig {
   /** An absolute path, or one of the two words. */

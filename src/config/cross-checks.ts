@@ -24,6 +24,8 @@ export function crossCheck(written: Written, problems: ProblemList): void {
   unique(texts(data, 'networks.*.name'), problems, 'each network needs a name of its own')
   unique(domains(data), problems, 'a domain leads to one app, once')
   unique(boundAddresses(written), problems, 'each socket needs an address and port of its own')
+  unique(texts(data, 'admin.tokens.*.name'), problems, 'each token needs a name of its own')
+  checkAdmin(written, problems)
   for (const pattern of ['trustedIpRanges', 'apps.*.trustedIpRanges']) {
     for (const list of select(data, pattern)) checkTrustedRanges(list, written, problems)
   }
@@ -83,6 +85,14 @@ function boundAddresses(written: Written): Claim[] {
     if ('wrong' in reading || 'socket' in reading.value || reading.value.port === 0) return []
     return [{ path, text: endpointText(reading.value) }]
   })
+}
+
+function checkAdmin(written: Written, problems: ProblemList): void {
+  const address = readAdminAddress(String(effective(written, ['admin', 'address'])))
+  if ('wrong' in address || 'socket' in address.value || select(written.data, 'admin.tokens.*').length > 0) return
+  const advice = 'give admin.tokens, or a unix: socket'
+  const text = endpointText(address.value)
+  problems.add(['admin', 'address'], 'value', `every user of this machine could change things at ${text}; ${advice}`)
 }
 
 function checkTrustedRanges({ path, value }: Found, written: Written, problems: ProblemList): void {

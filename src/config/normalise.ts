@@ -34,7 +34,10 @@ export function normalise(input: SpaceFile, file: string): Config {
       forwarders: dns.forwarders.map(endpointText),
       emptyAfter: dns.emptyAfter,
     },
-    admin: 'socket' in admin.address ? { socket: resolve(baseDir, admin.address.socket) } : admin.address,
+    admin: {
+      ...('socket' in admin.address ? { socket: resolve(baseDir, admin.address.socket) } : admin.address),
+      tokens: admin.tokens,
+    },
     log: {
       ...log,
       access: log.access === 'stdout' || log.access === 'off' ? log.access : resolve(baseDir, log.access),
@@ -88,7 +91,7 @@ function normaliseApp(name: string, app: AppFile, baseDir: string): AppConfig {
     name,
     domains: app.domains,
     internalRouting: app.internalRouting,
-    maintenance: app.maintenance,
+    maintenance: app.maintenance ?? null,
     trustedIpRanges: trustedRanges(app.trustedIpRanges),
     balance: balancePolicy(app.balance),
     healthCheck: healthCheck(app.healthCheck),

@@ -202,6 +202,21 @@ export function choice<const Word extends string>(...words: readonly Word[]): z.
   })
 }
 
+/** A digest, in lower case. */
+export function sha256(): z.ZodType<string, string> {
+  const pattern = /^[0-9a-fA-F]{64}$/
+  const kind = {
+    name: 'SHA-256 in hex',
+    expects: 'a SHA-256 digest of 64 hex digits',
+    json: { type: 'string', pattern: pattern.source },
+  }
+  return textScalar(kind, (text): Reading<string> => {
+    if (pattern.test(text)) return { value: text.toLowerCase() }
+    // Not the value: it may be the token itself.
+    return { wrong: `${text.length} characters that are no ${kind.name}; give ${kind.expects}` }
+  })
+}
+
 /** Text on one line. */
 export function text(what: string, mostChars: number): z.ZodType<string, string> {
   const kind = { name: 'text', expects: what, json: { type: 'string', minLength: 1, maxLength: mostChars } }

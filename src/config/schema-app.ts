@@ -93,7 +93,12 @@ export const app = z.strictObject({
     'Host names that lead to the app; `*.example.com` stands for everything below example.com.',
   ),
   internalRouting: key(flag(), false, 'live', 'The app exists for inside clients only.'),
-  maintenance: key(flag(), false, 'live', 'Answer every request 503 (H80) without asking a dyno.'),
+  maintenance: optional(
+    flag(),
+    true,
+    'live',
+    'Answer every request 503 (H80) without asking a dyno; left out: false, or what `postern maintenance` says.',
+  ),
   trustedIpRanges: optional(
     z.array(trustedRange),
     ['198.51.100.0/24'],

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { adminAddress, cidr, folder, localEndpoint, logTarget, remoteEndpoint } from './addresses.ts'
 import { key, mapOf, optional, required } from './keys.ts'
 import { NAME, name, pseudonym, zone } from './names.ts'
-import { choice, count, duration, flag, percent, size, wordOrCount } from './scalars.ts'
+import { choice, count, duration, flag, percent, sha256, size, wordOrCount } from './scalars.ts'
 import { app, trustedRange } from './schema-app.ts'
 
 /**
@@ -81,6 +81,22 @@ const admin = z.strictObject({
     'unix:postern.sock',
     'restart',
     'Where commands and metrics are served: a Unix socket, or a loopback address and port.',
+  ),
+  tokens: key(
+    z.array(
+      z.strictObject({
+        name: required(name('the name of a token'), 'ci', 'restart', 'Whom the audit trail names.'),
+        sha256: required(
+          sha256(),
+          '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+          'restart',
+          'SHA-256 of the token in hex: `printf %s TOKEN | sha256sum`.',
+        ),
+      }),
+    ),
+    [],
+    'restart',
+    'Who may ask over TCP, with `Authorization: Bearer TOKEN`; at least one where the address is no socket.',
   ),
 })
 

@@ -6,7 +6,7 @@ import type { SnapshotData } from '../model/snapshot.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { RouterMetrics } from '../telemetry/router-metrics.ts'
 import { AdminServer } from './admin/admin-server.ts'
-import type { Operations } from './admin/routes.ts'
+import type { Operations } from './admin/operations.ts'
 import { Adoption } from './adoption.ts'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
@@ -29,6 +29,7 @@ import { RoutingState } from './routing-state.ts'
 import { ProcessRuntime } from './runtimes/process.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import { lookupByDns } from './service-lookup.ts'
+import { Settings } from './settings.ts'
 import { SpaceView } from './space-view.ts'
 import type { StateStore } from './state/state-store.ts'
 
@@ -97,6 +98,7 @@ export class ControlPlane {
   readonly #health: HealthChecks
   readonly #drains: Drains
   readonly #view: SpaceView
+  readonly #settings: Settings
   #config: Config
   #admin: AdminServer | null = null
   #applied: SnapshotData | null = null
@@ -117,7 +119,13 @@ export class ControlPlane {
     this.events = new EventLog(clock)
     this.#config = config
     const { inheritance } = options
-    this.#state = new RoutingState(config)
+    this.#settings = new Settings({
+      config: () => this.#config,
+      state: options.state,
+      events: this.events,
+      onChange: () => this.#useSettings(),
+    })
+    this.#state = new RoutingState(this.#settings.effective(config))
     if (inheritance) {
       this.#state.resume(inheritance.snapshot, clock.now())
       this.#applied = inheritance.snapshot
@@ -202,13 +210,17 @@ export class ControlPlane {
     try {
       const { exposition, version } = this.#options
       const admin = {
+        config: () => this.#settings.effective(this.#config),
         notReady: () => this.#notReady(),
         dynos: () => view.dynos(),
         topology: () => view.topology(),
         exposition,
+        settings: this.#settings,
+        state: this.#options.state,
+        events: this.events,
         operations: this.#options.operations ?? null,
       }
-      this.#admin = await AdminServer.create(admin, version)
+      this.#admin = await AdminServer.create(admin, version, this.#config.admin.tokens)
       await this.#admin.listen(this.#config.admin)
       await this.#dns.start()
       this.#phase = 'started'
@@ -269,9 +281,9 @@ export class ControlPlane {
 
   /** What the data plane would be told if this came into use, with the dynos that there are now. */
   preview(config: Config): SnapshotData {
-    const state = new RoutingState(this.#config)
+    const state = new RoutingState(this.#settings.effective(this.#config))
     if (this.#applied) state.resume(this.#applied, this.#clock.now())
-    state.configure(config)
+    state.configure(this.#settings.effective(config))
     return state.snapshot()
   }
 
@@ -287,7 +299,7 @@ export class ControlPlane {
     this.#local.apply(config)
     this.#config = config
     this.#listed.apply(config)
-    this.#state.configure(config)
+    this.#state.configure(this.#settings.effective(config))
     this.#health.configure(config.apps, config.dns.zone)
     for (const { name } of config.apps) this.#followHealth(name)
     const sources = new Map<string, DiscoverySource>()
@@ -303,6 +315,12 @@ export class ControlPlane {
     this.#discovery.apply(sources)
     this.#options.metrics.retainApps(config.apps.map((app) => app.name))
     this.#publish()
+  }
+
+  /** What was set through the API came to be another. */
+  #useSettings(): void {
+    this.#state.configure(this.#settings.effective(this.#config))
+    if (this.#phase === 'started') this.#publish()
   }
 
   #discoverySource(app: AppConfig): DiscoverySource | null {

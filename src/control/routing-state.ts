@@ -233,7 +233,7 @@ function appEntry(app: App): AppEntry {
     name: config.name,
     domains: config.domains,
     internalRouting: config.internalRouting,
-    maintenance: config.maintenance,
+    maintenance: config.maintenance ?? false,
     trustedIpRanges: config.trustedIpRanges,
     balance: config.balance,
     slowStartMs: config.slowStartMs,

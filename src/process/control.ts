@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
-import type { Operations, PlanOutcome, ProcessTable } from '../control/admin/routes.ts'
+import type { Operations, PlanOutcome, ProcessTable } from '../control/admin/operations.ts'
 import { ControlPlane } from '../control/control-plane.ts'
 import { StateStore } from '../control/state/state-store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'

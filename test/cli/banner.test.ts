@@ -31,11 +31,11 @@ t.test('what would not do what it says is left out', async (t) => {
     apps: {
       shop: { domains: ['*.shop.example.com', 'shop.example.com'], formation: { web: { command: 'node a.js' } } },
     },
-    admin: { address: '127.0.0.1:9900' },
+    admin: { address: '127.0.0.1:9900', tokens: [{ name: 'ci', sha256: '0'.repeat(64) }] },
   }
   const everyone = banner(space(file), ROOT)!
   t.match(everyone, "curl -H 'Host: shop.example.com' http://127.0.0.1:8080/ ")
-  t.match(everyone, 'curl -s http://127.0.0.1:9900/metrics')
+  t.match(everyone, 'curl -s -H "Authorization: Bearer $POSTERN_TOKEN" http://127.0.0.1:9900/metrics')
   t.notMatch(everyone, '127.66.0.1', 'no source is blocked')
   t.notMatch(everyone, 'internal app')
   t.notMatch(everyone, 'dig', 'the port of the DNS is not known before it listens')

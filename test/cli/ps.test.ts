@@ -5,6 +5,7 @@ import t from 'tap'
 import { AdminServer } from '../../src/control/admin/admin-server.ts'
 import type { DynoRow } from '../../src/control/admin/dyno-rows.ts'
 import { topology } from '../../src/control/admin/topology.ts'
+import { scriptedAdmin } from '../support/scripted-admin.ts'
 import { run } from './postern.ts'
 
 const since = new Date(Date.now() - 3_700_000).toISOString()
@@ -51,10 +52,7 @@ await writeFile(
   file,
   `space: { name: test }\nlisteners: [{ name: public, address: "127.0.0.1:0", exposure: public }]\nadmin: { address: "unix:postern.sock" }\n`,
 )
-const server = await AdminServer.create(
-  { notReady: () => [], dynos: () => rows, topology: () => shown, exposition: async () => '', operations: null },
-  '1.2.3',
-)
+const server = await AdminServer.create(await scriptedAdmin({ dynos: () => rows, topology: () => shown }), '1.2.3')
 await server.listen({ socket })
 t.teardown(async () => {
   await server.close()

@@ -56,11 +56,30 @@ t.test('the embedded DNS and the admin door need sockets of their own too', asyn
   t.match(problemsWith({ listeners }), [
     /^listeners\[0\]\.address: 127\.0\.0\.1:5300 is already at dns\.address \(its default\)/,
   ])
-  t.match(problemsWith({ dns: { address: '127.0.0.1:9900' }, admin: { address: '127.0.0.1:9900' } }), [
+  const admin = { address: '127.0.0.1:9900', tokens: [{ name: 'ci', sha256: '0'.repeat(64) }] }
+  t.match(problemsWith({ dns: { address: '127.0.0.1:9900' }, admin }), [
     /^admin\.address: 127\.0\.0\.1:9900 is already at dns\.address; /,
   ])
   t.equal(configWith({ listeners, dns: { address: '127.0.0.1:0' } }).dns.port, 0)
 })
+
+t.test(
+  'an admin door that every user of the machine can reach wants tokens, each with a name of its own',
+  async (t) => {
+    const address = '127.0.0.1:9900'
+    t.match(problemsWith({ admin: { address } }), [
+      /^admin\.address: every user of this machine could change things at 127\.0\.0\.1:9900; give admin\.tokens, /,
+    ])
+    const token = { name: 'ci', sha256: '0'.repeat(64) }
+    t.match(problemsWith({ admin: { address, tokens: [token, token] } }), [
+      /^admin\.tokens\[1\]\.name: ci is already at/,
+    ])
+    const [problem] = problemsWith({ admin: { address, tokens: [{ name: 'ci', sha256: 'the-secret' }] } })
+    t.match(problem, /^admin\.tokens\[0\]\.sha256: 10 characters that are no SHA-256 in hex; give /)
+    t.notMatch(problem, /the-secret/, 'the file may have the token itself in the wrong place')
+    t.match(configWith({ admin: { address, tokens: [token] } }).admin, { port: 9900, tokens: [token] })
+  },
+)
 
 t.test('networks have names of their own and may overlap', async (t) => {
   const network = (name: string, cidr: string) => ({ name, kind: 'vpn', cidrs: [cidr] })

@@ -67,7 +67,7 @@ t.test('the least file gives every default', async (t) => {
         name: 'shop',
         domains: [],
         internalRouting: false,
-        maintenance: false,
+        maintenance: null,
         trustedIpRanges: null,
         balance: { algorithm: 'least-in-flight', hashOn: 'client', hashName: '' },
         healthCheck: null,
@@ -87,7 +87,7 @@ t.test('the least file gives every default', async (t) => {
       },
     ],
     dns: { host: '127.0.0.1', port: 5300, zone: 'app.localspace', ttlMs: 5000, forwarders: [], emptyAfter: 2 },
-    admin: { socket: resolve('postern.sock') },
+    admin: { socket: resolve('postern.sock'), tokens: [] },
     log: { access: 'stdout', format: 'logfmt', level: 'info' },
     limits: {
       connections: 50_000,
@@ -136,7 +136,7 @@ t.test('what is written comes out in canonical form', async (t) => {
     trustedIpRanges: ['203.0.113.0/24', { cidr: '2001:DB8::/32', action: 'deny', label: 'theirs' }],
     networks: [{ name: 'dc', kind: 'vpn', cidrs: ['172.20.0.0/16'], state: 'failed' }],
     dns: { address: '[::1]:53', zone: 'Dynos.Example', forwarders: ['[2001:db8::53]:53', '10.0.0.2:53'] },
-    admin: { address: '127.0.0.1:9900' },
+    admin: { address: '127.0.0.1:9900', tokens: [{ name: 'ci', sha256: 'AB'.repeat(32) }] },
     apps: {
       shop: {
         domains: ['Shop.Example.com', '*.Shop.example.com'],
@@ -161,7 +161,7 @@ t.test('what is written comes out in canonical form', async (t) => {
     ],
     networks: [{ name: 'dc', kind: 'vpn', cidrs: ['172.20.0.0/16'], state: 'failed' }],
     dns: { host: '::1', port: 53, zone: 'dynos.example', forwarders: ['[2001:db8::53]:53', '10.0.0.2:53'] },
-    admin: { host: '127.0.0.1', port: 9900 },
+    admin: { host: '127.0.0.1', port: 9900, tokens: [{ name: 'ci', sha256: 'ab'.repeat(32) }] },
   })
   t.strictSame(config.apps[0]?.domains, ['shop.example.com', '*.shop.example.com'])
   t.strictSame(config.apps[0]?.trustedIpRanges, [])
@@ -203,7 +203,7 @@ t.test('relative paths are relative to the folder of the file', async (t) => {
   t.match(result.config.apps[0]?.formation[0]?.source, { cwd: '/srv/app' })
   t.equal(result.config.log.access, '/srv/space/log/access.log')
   t.equal(result.config.state, '/srv/space/state')
-  t.strictSame(result.config.admin, { socket: '/srv/space/run/p.sock' })
+  t.strictSame(result.config.admin, { socket: '/srv/space/run/p.sock', tokens: [] })
 })
 
 t.test('a file is loaded with problems under the name that was given', async (t) => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { Server } from 'node:net'
@@ -9,6 +10,7 @@ import { Client, request } from 'undici'
 import { AdminServer } from '../../src/control/admin/admin-server.ts'
 import { announcedRow, byName, discoveredRow } from '../../src/control/admin/dyno-rows.ts'
 import { topology } from '../../src/control/admin/topology.ts'
+import { scriptedAdmin } from '../support/scripted-admin.ts'
 
 const dyno = {
   app: 'shop',
@@ -39,14 +41,14 @@ const shown = topology('test', 'app.localspace', [
 
 async function admin(reasons: string[] = []): Promise<AdminServer> {
   const server = await AdminServer.create(
-    {
+    await scriptedAdmin({
       notReady: () => reasons,
       dynos: () => [row],
       topology: () => shown,
       exposition: async () => 'postern_up 1\n',
-      operations: null,
-    },
+    }),
     '1.2.3',
+    [{ name: 'ci', sha256: createHash('sha256').update('sesame').digest('hex') }],
   )
   t.teardown(() => server.close())
   return server
@@ -112,15 +114,11 @@ t.test('a router that is not ready says why', async (t) => {
 t.test('errors are one line of JSON', async (t) => {
   const socket = join(await folder(t), 'postern.sock')
   const server = await AdminServer.create(
-    {
-      notReady: () => [],
-      dynos: () => [],
-      topology: () => shown,
+    await scriptedAdmin({
       exposition: async () => {
-        throw new Error('the collector failed')
+        throw new Error('the collector\n  failed')
       },
-      operations: null,
-    },
+    }),
     '1.2.3',
   )
   t.teardown(() => server.close())
@@ -141,7 +139,19 @@ t.test('the API describes itself', async (t) => {
   await server.listen({ socket })
   const description = JSON.parse((await get(socket, '/openapi.json')).text)
   t.match(description, { openapi: /^3\./, info: { title: 'Postern', version: '1.2.3' } })
-  t.same(Object.keys(description.paths).sort(), ['/dynos', '/healthz', '/metrics', '/readyz', '/topology'])
+  t.same(Object.keys(description.paths).sort(), [
+    '/apps',
+    '/apps/{app}',
+    '/audit',
+    '/dynos',
+    '/events',
+    '/healthz',
+    '/metrics',
+    '/readyz',
+    '/space',
+    '/space/inbound-ruleset',
+    '/topology',
+  ])
 })
 
 t.test('a socket that a killed router left is replaced', async (t) => {
@@ -181,10 +191,40 @@ t.test('over TCP a web page that had a name of its own point here gets nothing',
   const server = await admin()
   await server.listen({ host: '127.0.0.1', port: 0 })
   const url = `http://${server.address}/dynos`
-  t.equal((await request(url)).statusCode, 200)
-  const rebound = await request(url, { headers: { host: 'attacker.example.com' } })
+  const headers = { authorization: 'Bearer sesame' }
+  t.equal((await request(url, { headers })).statusCode, 200)
+  const rebound = await request(url, { headers: { ...headers, host: 'attacker.example.com' } })
   t.equal(rebound.statusCode, 421)
   t.match(await rebound.body.json(), { id: 'misdirected' })
+  const posted = await request(url, { method: 'POST', headers: { ...headers, origin: 'http://attacker.example.com' } })
+  t.equal(posted.statusCode, 403)
+})
+
+t.test('over TCP only who has a token is answered, but for what load balancers ask', async (t) => {
+  const server = await admin()
+  await server.listen({ host: '127.0.0.1', port: 0 })
+  const status = async (path: string, authorization?: string) => {
+    const answer = await request(`http://${server.address}${path}`, authorization ? { headers: { authorization } } : {})
+    return [answer.statusCode, answer.headers['www-authenticate'], await answer.body.text()]
+  }
+  const needed = '{"id":"unauthorized","message":"a token is needed: Authorization: Bearer TOKEN"}'
+  for (const path of ['/dynos', '/metrics', '/events', '/openapi.json', '/audit', '/nothing']) {
+    t.same(await status(path), [401, 'Bearer', needed], path)
+  }
+  for (const path of ['/healthz', '/readyz']) t.match(await status(path), [200])
+  for (const wrong of ['Bearer sesam', 'Bearer', 'Basic sesame', 'sesame', 'Bearer  ', 'Bearer sesame sesame']) {
+    t.match(await status('/dynos', wrong), [401, 'Bearer', /no such token/], wrong)
+  }
+  t.match(await status('/dynos', 'Bearer sesame'), [200])
+  t.match(await status('/dynos', 'bearer sesame'), [200])
+})
+
+t.test('without tokens nobody is answered over TCP', async (t) => {
+  const server = await AdminServer.create(await scriptedAdmin(), '1.2.3')
+  t.teardown(() => server.close())
+  await server.listen({ host: '127.0.0.1', port: 0 })
+  const empty = { headers: { authorization: 'Bearer ' } }
+  t.equal((await request(`http://${server.address}/dynos`, empty)).statusCode, 401)
 })
 
 t.test('an address that is taken is said in a line', async (t) => {

@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { Client } from 'undici'
 import type { DynoRow } from '../../src/control/admin/dyno-rows.ts'
-import type { ProcessRow, ProcessTable } from '../../src/control/admin/routes.ts'
+import type { ProcessRow, ProcessTable } from '../../src/control/admin/operations.ts'
+import { type AdminAnswer, askAdmin, type Method } from './ask-admin.ts'
 import { RawClient } from './raw-client.ts'
 
 const CLI = resolve(import.meta.dirname, '../../src/cli.ts')
@@ -138,13 +138,13 @@ ${apps}`
   }
 
   async admin(path: string, method: 'GET' | 'POST' = 'GET'): Promise<{ status: number; text: string }> {
-    const client = new Client('http://postern', { socketPath: join(this.directory, 'admin.sock') })
-    try {
-      const answer = await client.request({ path, method })
-      return { status: answer.statusCode, text: await answer.body.text() }
-    } finally {
-      await client.close()
-    }
+    const { status, text } = await this.change(method, path)
+    return { status, text }
+  }
+
+  /** Asks the admin API; `body` goes as JSON. */
+  change(method: Method, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<AdminAnswer> {
+    return askAdmin(join(this.directory, 'admin.sock'), method, path, body, headers)
   }
 
   async stop(): Promise<number | null> {

@@ -1,11 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Client } from 'undici'
 import { parseConfig } from '../../src/config/load.ts'
 import { formatProblem } from '../../src/config/problems.ts'
 import type { DynoRow } from '../../src/control/admin/dyno-rows.ts'
 import { createRouter, type Router } from '../../src/router.ts'
+import { type AdminAnswer, askAdmin, type Method } from './ask-admin.ts'
 import { RawClient } from './raw-client.ts'
 
 /** A whole router, both planes, through its library door: for tests of promises. */
@@ -54,13 +54,12 @@ export class RunningRouter {
   }
 
   async admin(path: string): Promise<string> {
-    const client = new Client('http://postern', { socketPath: join(this.directory, 'admin.sock') })
-    try {
-      const { body } = await client.request({ path, method: 'GET' })
-      return await body.text()
-    } finally {
-      await client.close()
-    }
+    return (await this.change('GET', path)).text
+  }
+
+  /** Asks the admin API; `body` goes as JSON. */
+  change(method: Method, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<AdminAnswer> {
+    return askAdmin(join(this.directory, 'admin.sock'), method, path, body, headers)
   }
 
   logLines(): string[] {

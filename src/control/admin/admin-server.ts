@@ -1,16 +1,19 @@
 import swagger from '@fastify/swagger'
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { fastify } from 'fastify'
-import type { AdminConfig } from '../../config/config.ts'
+import type { AdminAddress, AdminToken } from '../../config/config.ts'
+import { Refusal } from '../refusal.ts'
 import { endpoint } from '../registry.ts'
-import type { AdminSource } from './routes.ts'
-import { addRoutes } from './routes.ts'
+import { guard } from './access.ts'
+import type { AdminSource } from './admin-source.ts'
+import { keepAudit } from './audit.ts'
+import { addRoutes } from './routes/all.ts'
 import { listenOnSocket } from './unix-socket.ts'
 
-/** Names under which a loopback address is reached; any other Host is a web page that had a name of its own point here. */
-const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
+/** Room for the environment of an app. */
+const LARGEST_BODY_BYTES = 1024 * 1024
 
-/** Metrics, health and what runs, for operators and their tools. Errors are `{ "id": …, "message": one line }`. */
+/** What operators and their tools see and change. Errors are `{ "id": …, "message": one line }`. */
 export class AdminServer {
   readonly #app: FastifyInstance
   #address = ''
@@ -19,31 +22,32 @@ export class AdminServer {
     this.#app = app
   }
 
-  static async create(source: AdminSource, version: string): Promise<AdminServer> {
-    const app = fastify({ forceCloseConnections: true, bodyLimit: 64 * 1024, requestTimeout: 30_000 })
-    app.addHook('onRequest', async (request, reply) => {
-      // A unix socket has no address; whoever may connect to it may ask under any name.
-      if (request.socket.remoteAddress === undefined || LOOPBACK_HOST.test(request.headers.host ?? '')) return
-      return reply
-        .code(421)
-        .send({ id: 'misdirected', message: `${request.headers.host} is not a name of this server` })
+  /** `tokens`: who may ask over TCP. */
+  static async create(source: AdminSource, version: string, tokens: readonly AdminToken[] = []): Promise<AdminServer> {
+    const app = fastify({
+      bodyLimit: LARGEST_BODY_BYTES,
+      requestTimeout: 30_000,
+      // What is asked has to be what is meant: nothing is dropped, and no text taken for a number.
+      ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
+      schemaErrorFormatter: (errors, part) => new Error(invalid(errors[0]!, part)),
     })
-    app.addHook('onRequest', async (request, reply) => {
-      // A page in a browser may send a POST to any address, under the right Host. It cannot hide where it comes from.
-      if (request.method === 'GET' || request.headers.origin === undefined) return
-      return reply.code(403).send({ id: 'forbidden', message: 'not for web pages' })
-    })
-    app.setErrorHandler((error: FastifyError, _request, reply) => {
+    // Fastify's own forceCloseConnections is for servers that it binds itself. Watchers would hold a stop up for ever.
+    app.addHook('preClose', async () => app.server.closeAllConnections())
+    guard(app, tokens)
+    app.setErrorHandler((error: FastifyError | Refusal, _request, reply) => {
+      const message = error.message.replaceAll(/\s*\n\s*/g, ' ')
+      if (error instanceof Refusal) return reply.code(error.status).send({ id: error.id, message })
+      if (error.validation) return reply.code(422).send({ id: 'invalid_params', message })
       const status = error.statusCode ?? 500
-      const id = status === 500 ? 'internal_error' : 'bad_request'
-      return reply.code(status).send({ id, message: error.message })
+      return reply.code(status).send({ id: status === 500 ? 'internal_error' : 'bad_request', message })
     })
     app.setNotFoundHandler((request, reply) =>
       reply.code(404).send({ id: 'not_found', message: `there is no ${request.method} ${request.url}` }),
     )
     await app.register(swagger, {
-      openapi: { info: { title: 'Postern', description: 'What a running router says of itself', version } },
+      openapi: { info: { title: 'Postern', description: 'Shows what a running router does, and changes it', version } },
     })
+    keepAudit(app, source.state)
     addRoutes(app, source)
     await app.ready()
     return new AdminServer(app)
@@ -55,7 +59,7 @@ export class AdminServer {
   }
 
   /** @throws Error with one line for the operator. */
-  async listen(config: AdminConfig): Promise<void> {
+  async listen(config: AdminAddress): Promise<void> {
     const { server } = this.#app
     if ('socket' in config) {
       await listenOnSocket(server, config.socket)
@@ -76,4 +80,19 @@ export class AdminServer {
   async close(): Promise<void> {
     await this.#app.close()
   }
+}
+
+interface Invalid {
+  readonly instancePath: string
+  readonly keyword: string
+  readonly message?: string
+  readonly params: Record<string, unknown>
+}
+
+/** `body.rules[0].action must be one of allow, deny` */
+function invalid({ instancePath, keyword, message = 'is wrong', params }: Invalid, part: string): string {
+  const where = `${part}${instancePath.replaceAll(/\/(\d+)/g, '[$1]').replaceAll('/', '.')}`
+  if (keyword === 'additionalProperties') return `${where} has a key '${params.additionalProperty}' that is not known`
+  if (keyword === 'enum') return `${where} must be one of ${(params.allowedValues as unknown[]).join(', ')}`
+  return `${where} ${message}`
 }
