@@ -45,12 +45,17 @@ function processTable({ processes, listeners, upgrade }: ProcessTable, nowMs: nu
       isWorker ? String(row.snapshotVersion) : '',
       isWorker ? String(row.connections) : '',
       isWorker ? String(row.inFlight) : '',
+      isWorker ? `${Math.round(row.residentBytes / 2 ** 20)} MiB` : '',
+      isWorker ? `${row.eventLoopDelayMs.toFixed(1)} ms` : '',
       formatAge(row.since, nowMs),
     ]
   })
   const where = listeners.map(({ name, address }) => `${name} ${address}`).join(', ')
   return [
-    formatTable([['PROCESS', 'PID', 'STATE', 'SNAPSHOT', 'CONNECTIONS', 'IN FLIGHT', 'FOR'], ...rows]),
+    formatTable([
+      ['PROCESS', 'PID', 'STATE', 'SNAPSHOT', 'CONNECTIONS', 'IN FLIGHT', 'MEMORY', 'DELAY', 'FOR'],
+      ...rows,
+    ]),
     `listening: ${where}${upgrade === '' ? '' : `; last upgrade: ${upgrade}`}`,
   ].join('\n')
 }

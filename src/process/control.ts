@@ -175,16 +175,14 @@ class ControlProcess implements Operations {
 
   processes(): ProcessTable {
     const { supervisor, control, workers, listeners, upgrade } = this.#status
-    const none = { snapshotVersion: 0, connections: 0, inFlight: 0 }
+    const none = { snapshotVersion: 0, connections: 0, inFlight: 0, residentBytes: 0, eventLoopDelayMs: 0 }
     const since = (sinceMs: number) => new Date(sinceMs).toISOString()
     return {
       processes: [
         { name: 'supervisor', pid: supervisor.pid, state: 'up', since: since(supervisor.sinceMs), ...none },
         { name: 'control', pid: control.pid, state: 'up', since: since(control.sinceMs), ...none },
         ...workers.map(({ id, slot, pid, state, sinceMs }) => {
-          const said = this.#fleet.of(id)
-          const { version: snapshotVersion, connections, inFlight } = said ?? { ...none, version: 0 }
-          return { name: `worker.${slot}`, pid, state, since: since(sinceMs), snapshotVersion, connections, inFlight }
+          return { name: `worker.${slot}`, pid, state, since: since(sinceMs), ...(this.#fleet.of(id) ?? none) }
         }),
       ],
       listeners,

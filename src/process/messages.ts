@@ -119,6 +119,9 @@ export interface WorkerReport {
   /** Dyno ids, and how many requests and tunnels are in flight on each; those with none are left out. */
   readonly inFlight: readonly (readonly [dynoId: string, count: number])[]
   readonly connections: number
+  readonly residentBytes: number
+  /** Longest time for which its event loop stood still in the last second. */
+  readonly eventLoopDelayMs: number
   /** What the requests of each dyno came to since the last report; dynos without any are left out. */
   readonly tallies: readonly (readonly [dynoId: string, counts: TallyCounts])[]
   /** null: not counted this time. */

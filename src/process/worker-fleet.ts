@@ -1,3 +1,4 @@
+import type { ProcessRow } from '../control/admin/operations.ts'
 import type { DataPlanePort } from '../control/control-plane.ts'
 import { type DynoObservation, DynoTally } from '../model/dyno-observation.ts'
 import { type DynoEntry, mayBeClaimed, type SnapshotData } from '../model/snapshot.ts'
@@ -10,8 +11,15 @@ interface Worker {
   version: number
   inFlight: ReadonlyMap<string, number>
   connections: number
+  residentBytes: number
+  eventLoopDelayMs: number
   counters: CounterDump | null
 }
+
+export type WorkerSaid = Pick<
+  ProcessRow,
+  'snapshotVersion' | 'connections' | 'inFlight' | 'residentBytes' | 'eventLoopDelayMs'
+>
 
 /** The data plane as the control process sees it: what was told to the workers, and what they said. */
 export class WorkerFleet implements DataPlanePort {
@@ -73,7 +81,14 @@ export class WorkerFleet implements DataPlanePort {
     for (const id of this.#workers.keys()) if (!ids.has(id)) this.#workers.delete(id)
     for (const id of ids) {
       if (!this.#workers.has(id)) {
-        this.#workers.set(id, { version: 0, inFlight: new Map(), connections: 0, counters: null })
+        this.#workers.set(id, {
+          version: 0,
+          inFlight: new Map(),
+          connections: 0,
+          residentBytes: 0,
+          eventLoopDelayMs: 0,
+          counters: null,
+        })
       }
     }
   }
@@ -84,6 +99,8 @@ export class WorkerFleet implements DataPlanePort {
     worker.version = report.version
     worker.inFlight = new Map(report.inFlight)
     worker.connections = report.connections
+    worker.residentBytes = report.residentBytes
+    worker.eventLoopDelayMs = report.eventLoopDelayMs
     worker.counters = report.counters ?? worker.counters
     for (const [dynoId, counts] of report.tallies) {
       const known = this.#tallies.get(dynoId)
@@ -95,12 +112,13 @@ export class WorkerFleet implements DataPlanePort {
   }
 
   /** What one worker said last; null: there is no such worker. */
-  of(id: number): { version: number; connections: number; inFlight: number } | null {
+  of(id: number): WorkerSaid | null {
     const worker = this.#workers.get(id)
     if (worker === undefined) return null
     let inFlight = 0
     for (const count of worker.inFlight.values()) inFlight += count
-    return { version: worker.version, connections: worker.connections, inFlight }
+    const { version, connections, residentBytes, eventLoopDelayMs } = worker
+    return { snapshotVersion: version, connections, inFlight, residentBytes, eventLoopDelayMs }
   }
 
   counters(): CounterDump[] {

@@ -34,6 +34,8 @@ class WorkerProcess {
   #plane: DataPlane | null = null
   #reportDue = false
   #countAtMs = 0
+  /** Longest in the last second. */
+  #delayMs = 0
 
   heard(message: SupervisorToWorker, handle: object | undefined): void {
     switch (message.kind) {
@@ -76,11 +78,13 @@ class WorkerProcess {
       return {
         residentBytes: residentBytes(),
         cpuSeconds: (user + system) / 1e6,
-        // The histogram counts the timer's own period too.
-        eventLoopDelaySeconds: Math.max(0, this.#delay.max / 1e9 - DELAY_RESOLUTION_MS / 1000),
+        eventLoopDelaySeconds: this.#delayMs / 1000,
       }
     })
     setInterval(() => {
+      // The histogram counts the timer's own period too.
+      this.#delayMs = Math.max(0, this.#delay.max / 1e6 - DELAY_RESOLUTION_MS)
+      this.#delay.reset()
       if (performance.now() < this.#countAtMs) this.#report(null)
       else void this.#count().then((counters) => this.#report(counters))
     }, REPORT_MS)
@@ -146,7 +150,6 @@ class WorkerProcess {
       await new Promise((resolve) => setImmediate(resolve))
     }
     this.#countAtMs = performance.now() + busyMs / COUNTING_SHARE
-    this.#delay.reset()
     return step.value
   }
 
@@ -159,6 +162,8 @@ class WorkerProcess {
       version: plane?.snapshot.version ?? 0,
       inFlight: busy.map(({ id, inFlight }) => [id, inFlight] as const),
       connections: plane?.connections ?? 0,
+      residentBytes: residentBytes(),
+      eventLoopDelayMs: this.#delayMs,
       tallies: plane?.takeTallies() ?? [],
       counters,
     }

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import t from 'tap'
@@ -96,6 +96,16 @@ t.test('a configuration that changes while the router runs', async (t) => {
           good.replace('dns:', `${other}dns:`),
           /listener other: 127\.0\.0\.1:\d+ cannot be bound: EADDRINUSE/,
         ],
+        [
+          'a domain that two apps have',
+          good.replace('[chat.example.com]', '[shop.example.com]'),
+          /space\.yml:\d+:\d+: apps\.chat\.domains\[0\]: .*shop/,
+        ],
+        [
+          'a CIDR that is none',
+          `${good}\ntrustedIpRanges: [10.0.0.0/33]\n`,
+          /space\.yml:\d+:\d+: trustedIpRanges\[0\]: /,
+        ],
         ['an empty file', '', /the file is empty/],
         ['half of it', good.slice(0, good.length / 2), /space\.yml:\d+/],
         ['what takes a restart', good.replace('127.44.0.0/16', '127.45.0.0/16'), /a change of space needs a restart/],
@@ -117,6 +127,12 @@ t.test('a configuration that changes while the router runs', async (t) => {
       t.match((await router.admin('/reload', 'POST')).text, /is a folder/)
       rmSync(router.file, { recursive: true })
       writeFileSync(router.file, good)
+      // Root may read what nobody may.
+      if (process.getuid?.() !== 0) {
+        chmodSync(router.file, 0)
+        t.match((await router.admin('/reload', 'POST')).text, /may not be read|permission/)
+        chmodSync(router.file, 0o600)
+      }
       t.equal((await router.admin('/reload', 'POST')).status, 200)
       t.equal(await router.metric('postern_config_last_reload_success'), 1)
       t.match(JSON.parse((await router.admin('/readyz')).text), { warnings: [] })

@@ -28,7 +28,15 @@ function snapshot(version: number, ...draining: boolean[]) {
 }
 
 function report(version: number, inFlight: Record<string, number> = {}) {
-  return { version, inFlight: Object.entries(inFlight), connections: 0, tallies: [], counters: null }
+  return {
+    version,
+    inFlight: Object.entries(inFlight),
+    connections: 0,
+    residentBytes: 0,
+    eventLoopDelayMs: 0,
+    tallies: [],
+    counters: null,
+  }
 }
 
 t.test('what is in flight is what all workers have', async (t) => {

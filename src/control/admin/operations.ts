@@ -48,4 +48,7 @@ export interface ProcessRow {
   readonly snapshotVersion: number
   readonly connections: number
   readonly inFlight: number
+  readonly residentBytes: number
+  /** Longest time for which its event loop stood still in the last second. */
+  readonly eventLoopDelayMs: number
 }

@@ -13,6 +13,8 @@ const processes = map({
     snapshotVersion: whole,
     connections: whole,
     inFlight: whole,
+    residentBytes: whole,
+    eventLoopDelayMs: { type: 'number' },
   }),
   listeners: list({ name: text, address: text }),
   upgrade: { ...text, enum: ['', 'running', 'done', 'failed'] },
