@@ -97,7 +97,7 @@ function dynoCount({ formation }: AppConfig): string {
   for (const { source } of formation) {
     if (source.kind === 'command') count += source.quantity
     else if (source.kind === 'dynos') count += source.dynos.length
-    else return 'dynos by DNS'
+    else return source.kind === 'dns' ? 'dynos by DNS' : 'dynos that are announced'
   }
   return `${count} dyno${count === 1 ? '' : 's'}`
 }

@@ -110,7 +110,7 @@ export interface FormationConfig {
   readonly source: FormationSource
 }
 
-export type FormationSource = CommandSource | DynoListSource | DnsSource
+export type FormationSource = CommandSource | DynoListSource | RegisteredSource | DnsSource
 
 /** Dynos that run here, as child processes. */
 export interface CommandSource {
@@ -119,6 +119,21 @@ export interface CommandSource {
   readonly command: string
   /** Absolute. */
   readonly cwd: string
+  /** `command` starts a dyno somewhere and ends; these go with it. null: the command is the dyno. */
+  readonly exec: ExecCommands | null
+}
+
+export interface ExecCommands {
+  readonly stop: string
+  /** Ends with 0 while the dyno runs; '' nobody knows. */
+  readonly status: string
+}
+
+/** Dynos that somebody else runs, and announces here while the router runs. */
+export interface RegisteredSource {
+  readonly kind: 'registered'
+  /** Without a renewal within this a dyno is gone. */
+  readonly ttlMs: number
 }
 
 /** Dynos that run elsewhere, by address. */

@@ -117,7 +117,7 @@ function checkBalance({ path, value }: Found, problems: ProblemList): void {
 function checkEnvironment({ path, value }: Found, problems: ProblemList): void {
   const types = select(value, 'formation.*')
   if (types.length === 0 || select(value, 'env.*').length === 0) return
-  if (types.some((type) => isThere(type, 'command', problems))) return
+  if (types.some((type) => STARTED.some((key) => isThere(type, key, problems)))) return
   problems.add([...path, 'env'], 'key', 'no dyno of this app runs here, so nothing would read it; take it out')
 }
 
@@ -126,7 +126,9 @@ function isThere({ path, value }: Found, key: string, problems: ProblemList): bo
   return valueAt(value, [key]) !== undefined || problems.wasMeant([...path, key])
 }
 
-const SOURCES = ['command', 'dynos', 'dns']
+const SOURCES = ['command', 'exec', 'dynos', 'registered', 'dns']
+/** Of those, which the router starts. */
+const STARTED = ['command', 'exec']
 const WITH_COMMAND = ['quantity', 'cwd']
 
 function checkSource({ path, value }: Found, problems: ProblemList): void {
@@ -143,9 +145,9 @@ function checkSource({ path, value }: Found, problems: ProblemList): void {
       `${source} says already where the dynos are; give only one of ${orList(SOURCES)}`,
     )
   }
-  if (source !== 'command') {
+  if (!STARTED.includes(source)) {
     for (const key of WITH_COMMAND.filter((each) => valueAt(value, [each]) !== undefined)) {
-      problems.add([...path, key], 'key', `goes with command, not with ${source}; take it out`)
+      problems.add([...path, key], 'key', `goes with command or exec, not with ${source}; take it out`)
     }
   }
   const endpoints = texts(value, 'dynos.*.address').flatMap((claim) => {
@@ -161,7 +163,8 @@ function checkRoom(written: Written, problems: ProblemList): void {
   let dynos = 0
   for (const { value } of select(written.data, 'apps.*.formation.*')) {
     const quantity = valueAt(value, ['quantity']) ?? 1
-    if (valueAt(value, ['command']) !== undefined && typeof quantity === 'number') dynos += Math.max(0, quantity)
+    const isStarted = STARTED.some((key) => valueAt(value, [key]) !== undefined)
+    if (isStarted && typeof quantity === 'number') dynos += Math.max(0, quantity)
   }
   const room = dynoCapacity(network)
   if (dynos <= room) return

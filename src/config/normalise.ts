@@ -144,13 +144,20 @@ function healthCheck(check: AppFile['healthCheck']): HealthCheckConfig | null {
 /** Of a process type that passed the check for exactly one source. */
 function formationSource(type: AppFile['formation'][string], baseDir: string): FormationSource {
   if (type.command !== undefined) {
-    return { kind: 'command', quantity: type.quantity, command: type.command, cwd: resolve(baseDir, type.cwd) }
+    const cwd = resolve(baseDir, type.cwd)
+    return { kind: 'command', quantity: type.quantity, command: type.command, cwd, exec: null }
   }
+  if (type.exec !== undefined) {
+    const { start, stop, status = '' } = type.exec
+    const cwd = resolve(baseDir, type.cwd)
+    return { kind: 'command', quantity: type.quantity, command: start, cwd, exec: { stop, status } }
+  }
+  if (type.registered !== undefined) return { kind: 'registered', ttlMs: type.registered.ttl }
   if (type.dynos !== undefined) {
     const dynos = type.dynos.map(({ address: { host, port }, az }) => ({ address: host, port, az: az ?? '' }))
     return { kind: 'dynos', dynos }
   }
-  if (type.dns === undefined) throw new Error('a process type has none of command, dynos and dns')
+  if (type.dns === undefined) throw new Error('a process type has no source')
   const { name, server, port } = type.dns
   return { kind: 'dns', name, host: server.host, port: server.port, servicePort: port ?? null }
 }

@@ -41,6 +41,31 @@ const dnsSource = z.strictObject({
   ),
 })
 
+const exec = z.strictObject({
+  start: required(
+    longText('a command line', 1, 8192),
+    'docker run -d --name $POSTERN_INSTANCE shop',
+    'live',
+    'Starts a dyno somewhere, and ends.',
+  ),
+  stop: required(
+    longText('a command line', 1, 8192),
+    'docker stop -t $POSTERN_GRACE_SECONDS $POSTERN_INSTANCE',
+    'live',
+    'Ends a dyno; when this has ended, the dyno has.',
+  ),
+  status: optional(
+    longText('a command line', 1, 8192),
+    'docker inspect $POSTERN_INSTANCE',
+    'live',
+    'Ends with status 0 while the dyno runs; left out: it runs until it is stopped.',
+  ),
+})
+
+const registered = z.strictObject({
+  ttl: key(duration('1s', '24h'), '30s', 'live', 'A dyno that was not renewed for so long is gone.'),
+})
+
 export const processType = z.strictObject({
   command: alternative(
     longText('a command line such as node server.js', 1, 8192),
@@ -48,9 +73,21 @@ export const processType = z.strictObject({
     'live',
     'Run the dynos here, with this command.',
   ),
-  quantity: key(count(0, 1000), 1, 'live', 'How many dynos run the command.'),
+  exec: alternative(
+    exec,
+    { start: 'docker run -d --name $POSTERN_INSTANCE shop', stop: 'docker stop $POSTERN_INSTANCE' },
+    'live',
+    'Run the dynos by commands of your own: containers, units of systemd, other machines.',
+  ),
+  quantity: key(count(0, 1000), 1, 'live', 'How many dynos run, with command or exec.'),
   cwd: key(folder(), '.', 'live', 'Folder in which the command runs.'),
   dynos: alternative(z.array(listedDyno), [{ address: '10.0.1.4:5000', az: 'a' }], 'live', 'Dynos that run elsewhere.'),
+  registered: alternative(
+    registered,
+    { ttl: '30s' },
+    'live',
+    'Whoever runs the dynos announces them through the admin API.',
+  ),
   dns: alternative(
     dnsSource,
     { name: '_http._tcp.web.example.com', server: '10.0.0.2:53' },

@@ -1,4 +1,4 @@
-import type { AppConfig, Config } from '../config/config.ts'
+import type { AppConfig, Config, ExecCommands } from '../config/config.ts'
 import type { Dyno, DynoState } from '../model/dyno.ts'
 import { dynoName } from '../model/dyno.ts'
 import type { DynoObservation } from '../model/dyno-observation.ts'
@@ -21,12 +21,13 @@ import type { Health } from './health/readiness.ts'
 import type { Inheritance } from './inheritance.ts'
 import { ListedDynos } from './listed-dynos.ts'
 import { LocalDynos } from './local-dynos.ts'
+import { RegisteredDynos } from './registered-dynos.ts'
 import type { RegistryChange } from './registry.ts'
 import { DynoRegistry, dynoId, endpoint } from './registry.ts'
 import type { ReleaseRecords } from './release-book.ts'
 import { ReleaseBook } from './release-book.ts'
 import { RoutingState } from './routing-state.ts'
-import { ProcessRuntime } from './runtimes/process.ts'
+import { OwnRuntimes } from './runtimes/own-runtimes.ts'
 import type { Runtime } from './runtimes/runtime.ts'
 import { lookupByDns } from './service-lookup.ts'
 import { Settings } from './settings.ts'
@@ -94,6 +95,8 @@ export class ControlPlane {
   readonly #dns: EmbeddedDns
   readonly #local: LocalDynos
   readonly #listed: ListedDynos
+  /** For the admin API: who runs dynos elsewhere announces them here. */
+  readonly registered: RegisteredDynos
   readonly #discovery: Discovery
   readonly #health: HealthChecks
   readonly #drains: Drains
@@ -130,7 +133,7 @@ export class ControlPlane {
       this.#state.resume(inheritance.snapshot, clock.now())
       this.#applied = inheritance.snapshot
     }
-    this.#runtime = options.runtime ?? new ProcessRuntime({ graceMs: config.shutdown.dynoGraceMs, log })
+    this.#runtime = options.runtime ?? new OwnRuntimes({ graceMs: config.shutdown.dynoGraceMs, log })
     this.#dns = new EmbeddedDns(config, { log, metrics })
     this.#drains = new Drains({
       state: this.#state,
@@ -158,6 +161,7 @@ export class ControlPlane {
       clock,
       log,
       zone: config.dns.zone,
+      execCommands: (app: string, processType: string) => execCommands(this.#config, app, processType),
       // A router that stops has drained its data plane before: nothing can be in flight.
       booted: (app: string, target: { address: string; port: number }, timeoutMs: number, signal: AbortSignal) =>
         this.#health.booted(app, target, timeoutMs, signal),
@@ -170,6 +174,7 @@ export class ControlPlane {
       new Adoption(inheritance?.instances ?? [], inheritance?.snapshot ?? null),
     )
     this.#listed = new ListedDynos(this.#registry, clock)
+    this.registered = new RegisteredDynos({ store: options.state, registry: this.#registry, clock, log })
     this.#discovery = new Discovery({
       lookup: lookupByDns,
       clock,
@@ -256,6 +261,7 @@ export class ControlPlane {
     this.#phase = 'stopping'
     this.#discovery.stop()
     this.#health.stop()
+    this.registered.stop()
     this.#drains.stop()
     await this.#local.stop()
     await this.#runtime.close()
@@ -276,6 +282,7 @@ export class ControlPlane {
     this.#phase = 'new'
     this.#discovery.stop()
     this.#health.stop()
+    this.registered.stop()
     await Promise.all([this.#dns.stop(), this.#admin?.close()])
   }
 
@@ -299,6 +306,7 @@ export class ControlPlane {
     this.#local.apply(config)
     this.#config = config
     this.#listed.apply(config)
+    this.registered.apply(config)
     this.#state.configure(this.#settings.effective(config))
     this.#health.configure(config.apps, config.dns.zone)
     for (const { name } of config.apps) this.#followHealth(name)
@@ -442,6 +450,12 @@ export class RestartRequired extends Error {
     super(`a change of ${keys.join(' and ')} needs a restart`)
     this.keys = keys
   }
+}
+
+function execCommands(config: Config, app: string, processType: string): ExecCommands | null {
+  const formation = config.apps.find(({ name }) => name === app)?.formation
+  const source = formation?.find((each) => each.processType === processType)?.source
+  return source?.kind === 'command' ? source.exec : null
 }
 
 function webSource(app: AppConfig) {

@@ -1,3 +1,4 @@
+import type { ExecCommands } from '../config/config.ts'
 import type { Dyno, DynoState } from '../model/dyno.ts'
 import { dynoName } from '../model/dyno.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -39,6 +40,8 @@ export interface RunnerContext {
   readonly ports: PortPool
   readonly clock: Clock
   readonly log: Logger
+  /** How dynos of the process type are ended when their command does not run them itself; read when one starts. */
+  execCommands(app: string, processType: string): ExecCommands | null
   /** Name of the embedded zone, for the dyno's environment. */
   readonly zone: string
   /** Ends when no request is in flight on the dyno, or its time for that is over. Never rejects. */
@@ -212,7 +215,8 @@ export class DynoRunner {
     const identity = { app, processType, number, address, port, release: release.name }
     const env = dynoEnvironment(identity, this.#context.zone, release.env)
     const { command, cwd } = release
-    return this.#context.runtime.launch({ ...identity, az, command, cwd, env }, (line) => this.#log.info(line))
+    const exec = this.#context.execCommands(app, processType)
+    return this.#context.runtime.launch({ ...identity, az, command, cwd, exec, env }, (line) => this.#log.info(line))
   }
 
   /** null when it is up, else why it is not. */

@@ -277,14 +277,14 @@ function formationCounts(app: App): FormationCounts {
   const arriving = known.up.filter((id) => !discovered.has(id)).length
   return {
     released: app.config.formation.length > 0,
-    quantity: web ? wantedQuantity(web.source, discovered.size) : 0,
+    quantity: web ? wantedQuantity(web.source, Math.max(discovered.size, known.up.length)) : 0,
     starting: known.starting + arriving + withheld.length - failing,
     crashed: known.crashed + failing,
   }
 }
 
-/** What another DNS server does not tell is how many dynos there should be: as many as there are. */
-function wantedQuantity(source: AppConfig['formation'][number]['source'], discovered: number): number {
+/** What nobody tells of dynos that others run is how many there should be: as many as there are. */
+function wantedQuantity(source: AppConfig['formation'][number]['source'], known: number): number {
   if (source.kind === 'command') return source.quantity
-  return source.kind === 'dynos' ? source.dynos.length : discovered
+  return source.kind === 'dynos' ? source.dynos.length : known
 }

@@ -1,4 +1,4 @@
-import { ProcessRuntime } from '../control/runtimes/process.ts'
+import { OwnRuntimes } from '../control/runtimes/own-runtimes.ts'
 import type { Instance, Launch } from '../control/runtimes/runtime.ts'
 import { LaunchError } from '../control/runtimes/runtime.ts'
 import { dynoName } from '../model/dyno.ts'
@@ -11,7 +11,7 @@ import type { DynoNews, DynoOrder } from './messages.ts'
  * of a dyno: nobody else can reap it, so the number cannot come to mean another process.
  */
 export class DynoHost {
-  readonly #runtime: ProcessRuntime
+  readonly #runtime: OwnRuntimes
   readonly #log: Logger
   readonly #tell: (news: DynoNews) => void
   readonly #instances = new Map<string, { readonly launch: Launch; readonly instance: Instance; stopping: boolean }>()
@@ -19,7 +19,7 @@ export class DynoHost {
   readonly #launching = new Map<string, Promise<void>>()
 
   constructor(options: { graceMs: number; log: Logger; tell(news: DynoNews): void }) {
-    this.#runtime = new ProcessRuntime(options)
+    this.#runtime = new OwnRuntimes(options)
     this.#log = options.log
     this.#tell = options.tell
   }

@@ -116,18 +116,18 @@ t.test('a process type says in exactly one way where its dynos are', async (t) =
   const dns = { name: 'web.example', server: '10.0.0.2:53' }
   const said = (type: unknown) => problemsWith({ apps: { shop: { formation: { web: type } } } })
   t.strictSame(said({}), [
-    'apps.shop.formation.web: does not say where its dynos are; give one of command, dynos or dns',
+    'apps.shop.formation.web: does not say where its dynos are; give one of command, exec, dynos, registered or dns',
   ])
   t.strictSame(said({ quantity: 2 }), [
-    'apps.shop.formation.web: does not say where its dynos are; give one of command, dynos or dns',
+    'apps.shop.formation.web: does not say where its dynos are; give one of command, exec, dynos, registered or dns',
   ])
   t.strictSame(said({ dynos, dns }), [
-    'apps.shop.formation.web.dns: dynos says already where the dynos are; give only one of command, dynos or dns',
+    'apps.shop.formation.web.dns: dynos says already where the dynos are; give only one of command, exec, dynos, registered or dns',
   ])
   t.equal(said({ command: 'x', dynos, dns }).length, 2)
   t.strictSame(said({ dynos, quantity: 2, cwd: '.' }), [
-    'apps.shop.formation.web.quantity: goes with command, not with dynos; take it out',
-    'apps.shop.formation.web.cwd: goes with command, not with dynos; take it out',
+    'apps.shop.formation.web.quantity: goes with command or exec, not with dynos; take it out',
+    'apps.shop.formation.web.cwd: goes with command or exec, not with dynos; take it out',
   ])
   t.strictSame(said({ dynos: [...dynos, ...dynos] }), [
     'apps.shop.formation.web.dynos[1].address: 10.0.1.4:5000 is already at apps.shop.formation.web.dynos[0].address; list each dyno once',
@@ -213,12 +213,12 @@ t.test('checks between keys come together with those of single keys', async (t) 
       'space.name: found the number 5; give the name of the space, such as shop-2',
       'trustedIpRanges: found "all"; give a list',
       'apps.shop.domains[1]: found the number 7; give a domain such as shop.example.com or *.shop.example.com',
-      'apps.shop.formation.web: found a list; give a map with the keys command, quantity, cwd, dynos …',
+      'apps.shop.formation.web: found a list; give a map with the keys command, exec, quantity, cwd …',
       'apps.shop.formation.worker.command: found the number 3; give a command line such as node server.js',
       'apps.shop.formation.worker.dns: found the number 4; give a map with the keys name, server, port',
       'apps.other: empty; give a map with the keys domains, internalRouting, maintenance, trustedIpRanges …',
       'apps.shop.domains[2]: a.com is already at apps.shop.domains[0]; a domain leads to one app, once',
-      'apps.shop.formation.worker.dns: command says already where the dynos are; give only one of command, dynos or dns',
+      'apps.shop.formation.worker.dns: command says already where the dynos are; give only one of command, exec, dynos, registered or dns',
     ],
   )
 })

@@ -44,7 +44,7 @@ t.test('ten mistakes get ten messages, each with its line and column', async (t)
     't.yml:14:18: apps.shop.timeouts.firstByte: found the number 30; give a duration such as 250ms, 5s, 2m or 1h',
     't.yml:16:27: apps.shop.formation.web.comand: unknown key; did you mean command?',
     't.yml:20:9: apps.billing.domains[1]: shop.example.com is already at apps.shop.domains[0] (line 11); a domain leads to one app, once',
-    't.yml:24:9: apps.billing.formation.web.dynos: command says already where the dynos are; give only one of command, dynos or dns',
+    't.yml:24:9: apps.billing.formation.web.dynos: command says already where the dynos are; give only one of command, exec, dynos, registered or dns',
     't.yml:25:1: trustedIpRanges: empty; give a list, or leave the key out',
     't.yml:26:16: log.format: "xml" is not known here; write logfmt or json',
   ])
@@ -81,7 +81,7 @@ t.test('the least file gives every default', async (t) => {
         formation: [
           {
             processType: 'web',
-            source: { kind: 'command', quantity: 1, command: 'node server.js', cwd: process.cwd() },
+            source: { kind: 'command', quantity: 1, command: 'node server.js', cwd: process.cwd(), exec: null },
           },
         ],
       },

@@ -35,6 +35,7 @@ function setUp(assignment: Assignment) {
     clock,
     ports: new PortPool(),
     log: pino({ base: null, timestamp: false }, { write: (line) => lines.push(line) }),
+    execCommands: () => null,
     zone: 'app.localspace',
     graceMs: () => 30_000,
     booted: async (_app, target, timeoutMs, signal) =>

@@ -28,6 +28,7 @@ function setUp(cidr = '127.34.0.0/16') {
     clock,
     ports: new PortPool(),
     log: pino({ base: null, timestamp: false }, { write: (line) => lines.push(JSON.parse(line).msg) }),
+    execCommands: () => null,
     zone: 'app.localspace',
     graceMs: () => 30_000,
     booted: async () => '',

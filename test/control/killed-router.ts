@@ -12,7 +12,7 @@ const parent = `console.log("pid " + require("child_process").spawn("sleep", ["1
 for (const [at, program] of [report, stubborn, parent].entries()) {
   const dyno = { app: 'shop', processType: 'web', number: at + 1, release: 'v1', az: 'a', address: address(1, 1) }
   const command = `${process.execPath} -e '${program}'`
-  await runtime.launch({ ...dyno, port: 5000 + at, command, cwd: import.meta.dirname, env: {} }, (line) =>
+  await runtime.launch({ ...dyno, port: 5000 + at, command, cwd: import.meta.dirname, exec: null, env: {} }, (line) =>
     console.log(line),
   )
 }

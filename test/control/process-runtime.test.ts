@@ -25,6 +25,7 @@ const base: Launch = {
   port: 5000,
   command: '',
   cwd: import.meta.dirname,
+  exec: null,
   env: {},
 }
 

@@ -9,14 +9,13 @@ import { systemClock } from '../clock.ts'
 import { endpoint } from '../registry.ts'
 import type { CommandLine } from './command-line.ts'
 import { parseCommand } from './command-line.ts'
+import { inheritedEnvironment } from './environment.ts'
 import { Guardian } from './guardian.ts'
 import { OutputLines } from './output-lines.ts'
 import { ProcessGroup } from './process-group.ts'
 import type { Instance, Launch, Runtime } from './runtime.ts'
 import { LaunchError } from './runtime.ts'
 
-/** What programs need to run at all; the rest of the router's own environment is not for dynos. */
-const INHERITED = /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR)$/
 /** After SIGKILL only the kernel can delay the end; then it is not waited for. */
 const KILL_WAIT_MS = 5000
 /** How long the output is read after the last process of a dyno has ended. */
@@ -43,11 +42,10 @@ export class ProcessRuntime implements Runtime {
       throw new LaunchError((error as Error).message)
     }
     await bindable(launch.address, launch.port)
-    const inherited = Object.entries(process.env).filter(([name]) => INHERITED.test(name))
     const [file, ...args] = 'argv' in command ? command.argv : ['/bin/sh', '-c', command.script]
     const child = spawn(file!, args, {
       cwd: launch.cwd,
-      env: { ...Object.fromEntries(inherited), ...launch.env },
+      env: { ...inheritedEnvironment(), ...launch.env },
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -1,3 +1,5 @@
+import type { ExecCommands } from '../../config/config.ts'
+
 /** Everything that a runtime has to know of the dyno that it starts. */
 export interface Launch {
   readonly app: string
@@ -13,6 +15,8 @@ export interface Launch {
   readonly command: string
   /** Absolute. */
   readonly cwd: string
+  /** Not null: the command starts the dyno somewhere and ends. */
+  readonly exec: ExecCommands | null
   /** What the configuration sets and what Postern tells every dyno; the runtime adds nothing but what programs need to run at all. */
   readonly env: Readonly<Record<string, string>>
 }

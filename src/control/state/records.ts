@@ -56,8 +56,6 @@ export interface RegisteredRecord {
   readonly port: number
   readonly az: string
   readonly release: string
-  /** Without a renewal it is gone then, Unix milliseconds. */
-  readonly expiresAtMs: number
 }
 
 export interface SpaceState {
