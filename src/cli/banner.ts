@@ -95,7 +95,7 @@ function parts(config: Config, port: number, cwd: string): string[][] {
 function dynoCount({ formation }: AppConfig): string {
   let count = 0
   for (const { source } of formation) {
-    if (source.kind === 'command') count += source.quantity
+    if (source.kind === 'command') count += source.quantity ?? 1
     else if (source.kind === 'dynos') count += source.dynos.length
     else return source.kind === 'dns' ? 'dynos by DNS' : 'dynos that are announced'
   }

@@ -33,6 +33,7 @@ export interface Config {
   readonly shutdown: ShutdownConfig
   /** Absolute path of the folder for what has to last; null: in memory. */
   readonly state: string | null
+  readonly deploy: DeployConfig
   /** Worker processes; as many as there are processors unless the file says. A router in one process ignores it. */
   readonly workers: number
 }
@@ -115,7 +116,8 @@ export type FormationSource = CommandSource | DynoListSource | RegisteredSource 
 /** Dynos that run here, as child processes. */
 export interface CommandSource {
   readonly kind: 'command'
-  readonly quantity: number
+  /** null: the file leaves it out, so it may be set while the router runs. */
+  readonly quantity: number | null
   readonly command: string
   /** Absolute. */
   readonly cwd: string
@@ -204,6 +206,21 @@ export interface ShutdownConfig {
   readonly tunnelsMs: number
   /** Between SIGTERM and SIGKILL of a dyno. */
   readonly dynoGraceMs: number
+}
+
+export interface DeployConfig {
+  /** Of a process type's dynos, at once. */
+  readonly batchPercent: number
+  readonly drainTimeoutMs: number
+  readonly bootTimeoutMs: number
+  /** Between SIGTERM and SIGKILL of a dyno while the router goes on. */
+  readonly shutdownGraceMs: number
+  /** How long the dynos of a batch are watched. */
+  readonly holdMs: number
+  readonly maxErrorRateIncreasePercent: number
+  readonly maxP95IncreasePercent: number
+  readonly minRequests: number
+  readonly keepReleases: number
 }
 
 /** One thing wrong with a configuration, and what would be right. */

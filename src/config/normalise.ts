@@ -76,6 +76,17 @@ export function normalise(input: SpaceFile, file: string): Config {
       dynoGraceMs: input.shutdown.dynoGrace,
     },
     state: stateFolder(input.state, file, baseDir),
+    deploy: {
+      batchPercent: input.deploy.batch,
+      drainTimeoutMs: input.deploy.drainTimeout,
+      bootTimeoutMs: input.deploy.bootTimeout,
+      shutdownGraceMs: input.deploy.shutdownGrace,
+      holdMs: input.deploy.hold,
+      maxErrorRateIncreasePercent: input.deploy.maxErrorRateIncrease,
+      maxP95IncreasePercent: input.deploy.maxP95Increase,
+      minRequests: input.deploy.minRequests,
+      keepReleases: input.deploy.keepReleases,
+    },
     workers: input.workers === 'auto' ? availableParallelism() : input.workers,
   }
 }
@@ -145,12 +156,12 @@ function healthCheck(check: AppFile['healthCheck']): HealthCheckConfig | null {
 function formationSource(type: AppFile['formation'][string], baseDir: string): FormationSource {
   if (type.command !== undefined) {
     const cwd = resolve(baseDir, type.cwd)
-    return { kind: 'command', quantity: type.quantity, command: type.command, cwd, exec: null }
+    return { kind: 'command', quantity: type.quantity ?? null, command: type.command, cwd, exec: null }
   }
   if (type.exec !== undefined) {
     const { start, stop, status = '' } = type.exec
     const cwd = resolve(baseDir, type.cwd)
-    return { kind: 'command', quantity: type.quantity, command: start, cwd, exec: { stop, status } }
+    return { kind: 'command', quantity: type.quantity ?? null, command: start, cwd, exec: { stop, status } }
   }
   if (type.registered !== undefined) return { kind: 'registered', ttlMs: type.registered.ttl }
   if (type.dynos !== undefined) {

@@ -140,17 +140,18 @@ export function sizeOrOff(smallest: string, largest: string): z.ZodType<number, 
   return textScalar(kind, (text) => (text === 'off' ? { value: 0 } : readSize(text, smallest, largest)))
 }
 
-/** 0 to 100. */
-export function percent(): z.ZodType<number, string> {
-  const pattern = /^(0|[1-9][0-9]?|100)%$/
+/** From 0 to `most`. */
+export function percent(most = 100): z.ZodType<number, string> {
+  const pattern = /^(0|[1-9][0-9]{0,3})%$/
   const kind = {
-    name: 'percent',
+    name: most === 100 ? 'percent' : `percent, 0% to ${most}%`,
     expects: 'a percentage such as 20%',
-    json: { type: 'string', pattern: pattern.source },
+    json: { type: 'string', pattern: most === 100 ? '^(0|[1-9][0-9]?|100)%$' : pattern.source },
   }
   return textScalar(kind, (text): Reading<number> => {
-    if (pattern.test(text)) return { value: Number(text.slice(0, -1)) }
-    return { wrong: `${quote(text)} is not a percentage; write a whole one from 0% to 100%, such as 20%` }
+    const value = Number(text.slice(0, -1))
+    if (pattern.test(text) && value <= most) return { value }
+    return { wrong: `${quote(text)} is not a percentage; write a whole one from 0% to ${most}%, such as 20%` }
   })
 }
 

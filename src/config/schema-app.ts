@@ -79,7 +79,12 @@ export const processType = z.strictObject({
     'live',
     'Run the dynos by commands of your own: containers, units of systemd, other machines.',
   ),
-  quantity: key(count(0, 1000), 1, 'live', 'How many dynos run, with command or exec.'),
+  quantity: optional(
+    count(0, 1000),
+    4,
+    'live',
+    'How many dynos run, with command or exec; left out: 1, or what `postern scale` says.',
+  ),
   cwd: key(folder(), '.', 'live', 'Folder in which the command runs.'),
   dynos: alternative(z.array(listedDyno), [{ address: '10.0.1.4:5000', az: 'a' }], 'live', 'Dynos that run elsewhere.'),
   registered: alternative(

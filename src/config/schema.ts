@@ -170,7 +170,49 @@ const shutdown = z.strictObject({
     'live',
     'How long tunnels go on in a worker that was replaced by another.',
   ),
-  dynoGrace: key(duration('0s', '1h'), '30s', 'live', 'Between SIGTERM and SIGKILL of a dyno that runs here.'),
+  dynoGrace: key(duration('0s', '1h'), '30s', 'live', 'Between SIGTERM and SIGKILL of a dyno when the router stops.'),
+})
+
+const deploy = z.strictObject({
+  batch: key(
+    percent(),
+    '25%',
+    'live',
+    'Dynos that are replaced at once, in percent of their process type, rounded up.',
+  ),
+  drainTimeout: key(
+    duration('0s', '1h'),
+    '30s',
+    'live',
+    'How long a dyno that is to end, or that vanished, keeps what it has in flight; then that is cut (H24).',
+  ),
+  bootTimeout: key(
+    duration('1s', '1h'),
+    '60s',
+    'live',
+    'A web dyno that runs here has to accept on its port within this, or it is killed.',
+  ),
+  shutdownGrace: key(duration('0s', '1h'), '30s', 'live', 'Between SIGTERM and SIGKILL of a dyno that is replaced.'),
+  hold: key(duration('0s', '24h'), '10s', 'live', 'How long a batch is watched before the next one begins.'),
+  maxErrorRateIncrease: key(
+    percent(),
+    '5%',
+    'live',
+    'The failed share of the requests of the new release may be so many points over that of the old one.',
+  ),
+  maxP95Increase: key(
+    percent(9999),
+    '100%',
+    'live',
+    'The time to the first byte that 95 % of the requests keep may be so much longer than with the old release.',
+  ),
+  minRequests: key(
+    count(1, 1_000_000),
+    20,
+    'live',
+    'With fewer requests than this to the new dynos of a batch nothing is said about errors and times.',
+  ),
+  keepReleases: key(count(1, 1000), 20, 'live', 'Releases of an app that are kept to roll back to.'),
 })
 
 export const spaceFile = z.strictObject({
@@ -209,6 +251,7 @@ export const spaceFile = z.strictObject({
     'restart',
     'Folder for what has to last: releases, settings made through the API, the audit trail; left out: `state` beside the file.',
   ),
+  deploy: key(deploy, {}, 'live', 'How the dynos that run here are replaced, and how all dynos drain.'),
   workers: key(
     wordOrCount('auto', 1, 512),
     'auto',

@@ -22,19 +22,16 @@ export class Adoption {
   }
 
   /**
-   * The one to go on with under this name, or null. There are two while one takes over from the other: then the one that
-   * requests go to.
+   * Those that run under this name. There are two while one takes over from the other: the one that requests go to comes first, and
+   * what was asked to end last.
    */
-  take(app: string, processType: string, number: number): Adoptable | null {
-    let best: RunningInstance | null = null
-    for (const each of this.#left) {
-      const { launch } = each
-      if (launch.app !== app || launch.processType !== processType || launch.number !== number) continue
-      if (best === null || (this.#isClaimable(each) && !this.#isClaimable(best))) best = each
-    }
-    if (best === null) return null
-    this.#left.delete(best)
-    return this.#adoptable(best)
+  take(app: string, processType: string, number: number): Adoptable[] {
+    const taken = [...this.#left].filter(
+      ({ launch }) => launch.app === app && launch.processType === processType && launch.number === number,
+    )
+    for (const each of taken) this.#left.delete(each)
+    const rank = (each: RunningInstance) => (each.stopping ? 2 : this.#isClaimable(each) ? 0 : 1)
+    return taken.sort((one, other) => rank(one) - rank(other)).map((each) => this.#adoptable(each))
   }
 
   /** Those that no formation has a place for. */

@@ -10,6 +10,7 @@ import type { Operations } from './admin/operations.ts'
 import { Adoption } from './adoption.ts'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
+import { Deploys } from './deploys/deploys.ts'
 import type { DiscoverySource } from './discovery.ts'
 import { Discovery } from './discovery.ts'
 import { Drains } from './drains.ts'
@@ -24,8 +25,6 @@ import { LocalDynos } from './local-dynos.ts'
 import { RegisteredDynos } from './registered-dynos.ts'
 import type { RegistryChange } from './registry.ts'
 import { DynoRegistry, dynoId, endpoint } from './registry.ts'
-import type { ReleaseRecords } from './release-book.ts'
-import { ReleaseBook } from './release-book.ts'
 import { RoutingState } from './routing-state.ts'
 import { OwnRuntimes } from './runtimes/own-runtimes.ts'
 import type { Runtime } from './runtimes/runtime.ts'
@@ -68,8 +67,6 @@ export interface ControlPlaneOptions {
   readonly probe?: Probe
   /** What another control plane left when it ended; the data plane serves by it. */
   readonly inheritance?: Inheritance
-  /** What is to be kept for an inheritance, whenever it changes. */
-  onReleases?(records: ReleaseRecords): void
   /** What operators may do with the router as a whole; without it there are no such routes. */
   readonly operations?: Operations
 }
@@ -87,6 +84,7 @@ const LONGEST_REST_MS = 500
 export class ControlPlane {
   /** What happens in the space, for whoever watches. */
   readonly events: EventLog
+  readonly deploys: Deploys
   readonly #options: ControlPlaneOptions
   readonly #clock: Clock
   readonly #runtime: Runtime
@@ -102,7 +100,10 @@ export class ControlPlane {
   readonly #drains: Drains
   readonly #view: SpaceView
   readonly #settings: Settings
+  /** As the file has it. */
   #config: Config
+  /** With what was set through the API. */
+  #effective: Config
   #admin: AdminServer | null = null
   #applied: SnapshotData | null = null
   /** Whose dynos in the registry are not yet in the zone as they are. */
@@ -121,6 +122,7 @@ export class ControlPlane {
     this.#clock = clock
     this.events = new EventLog(clock)
     this.#config = config
+    this.#effective = config
     const { inheritance } = options
     this.#settings = new Settings({
       config: () => this.#config,
@@ -139,7 +141,7 @@ export class ControlPlane {
       state: this.#state,
       clock,
       inFlight: (id) => dataPlane.inFlight(id),
-      drainMs: () => this.#config.shutdown.drainMs,
+      drainMs: () => this.#config.deploy.drainTimeoutMs,
       onForgotten: () => this.#settleSoon(),
     })
     this.#health = new HealthChecks({
@@ -162,17 +164,31 @@ export class ControlPlane {
       log,
       zone: config.dns.zone,
       execCommands: (app: string, processType: string) => execCommands(this.#config, app, processType),
-      // A router that stops has drained its data plane before: nothing can be in flight.
       booted: (app: string, target: { address: string; port: number }, timeoutMs: number, signal: AbortSignal) =>
         this.#health.booted(app, target, timeoutMs, signal),
+      // A router that stops has drained its data plane before: nothing can be in flight.
       drained: (dyno: Dyno) => (this.#phase === 'stopping' ? Promise.resolve() : this.#drains.drained(dyno)),
-      graceMs: () => this.#config.shutdown.dynoGraceMs,
+      graceMs: () => {
+        const { shutdown, deploy } = this.#config
+        return this.#phase === 'stopping' ? shutdown.dynoGraceMs : deploy.shutdownGraceMs
+      },
+      bootTimeoutMs: () => this.#config.deploy.bootTimeoutMs,
+      changed: (app: string) => this.deploys.wake(app),
     }
-    this.#local = new LocalDynos(
-      context,
-      new ReleaseBook(inheritance?.releases, (records) => options.onReleases?.(records)),
-      new Adoption(inheritance?.instances ?? [], inheritance?.snapshot ?? null),
-    )
+    const adoption = new Adoption(inheritance?.instances ?? [], inheritance?.snapshot ?? null)
+    this.#local = new LocalDynos(context, adoption)
+    this.deploys = new Deploys({
+      store: options.state,
+      events: this.events,
+      clock,
+      log,
+      config: () => this.#config,
+      changed: (app) => this.#followDeploys(app),
+      condition: (app, processType, number) => this.#local.condition(app, processType, number),
+      slot: (app, processType, number) => this.#local.slot(app, processType, number),
+      dynos: (app) => this.#registry.ofApp(app),
+      observed: (dynoId) => dataPlane.observed(dynoId),
+    })
     this.#listed = new ListedDynos(this.#registry, clock)
     this.registered = new RegisteredDynos({ store: options.state, registry: this.#registry, clock, log })
     this.#discovery = new Discovery({
@@ -186,7 +202,7 @@ export class ControlPlane {
       },
     })
     this.#view = new SpaceView(this.#registry, this.#state, {
-      config: () => this.#config,
+      config: () => this.#effective,
       inFlight: (id) => dataPlane.inFlight(id),
       healthOf: (app, id) => this.#health.statusOf(app, id),
     })
@@ -215,7 +231,7 @@ export class ControlPlane {
     try {
       const { exposition, version } = this.#options
       const admin = {
-        config: () => this.#settings.effective(this.#config),
+        config: () => this.#effective,
         notReady: () => this.#notReady(),
         dynos: () => view.dynos(),
         topology: () => view.topology(),
@@ -228,6 +244,7 @@ export class ControlPlane {
       this.#admin = await AdminServer.create(admin, version, this.#config.admin.tokens)
       await this.#admin.listen(this.#config.admin)
       await this.#dns.start()
+      await this.deploys.begin(this.#config, this.#options.inheritance === undefined)
       this.#phase = 'started'
       this.#use(this.#config)
     } catch (error) {
@@ -244,6 +261,7 @@ export class ControlPlane {
   async apply(config: Config): Promise<void> {
     const fixed = fixedChanges(this.#config, config)
     if (fixed.length > 0) throw new RestartRequired(fixed)
+    await this.deploys.configure(config)
     this.#use(config)
     this.events.emit({ kind: 'config' })
   }
@@ -259,12 +277,14 @@ export class ControlPlane {
 
   async #stop(): Promise<void> {
     this.#phase = 'stopping'
+    const written = this.deploys.stop()
     this.#discovery.stop()
     this.#health.stop()
     this.registered.stop()
     this.#drains.stop()
     await this.#local.stop()
     await this.#runtime.close()
+    await written
     await this.#dns.stop()
     await this.#admin?.close()
   }
@@ -283,51 +303,83 @@ export class ControlPlane {
     this.#discovery.stop()
     this.#health.stop()
     this.registered.stop()
-    await Promise.all([this.#dns.stop(), this.#admin?.close()])
+    await Promise.all([this.deploys.stop(), this.#dns.stop(), this.#admin?.close()])
   }
 
   /** What the data plane would be told if this came into use, with the dynos that there are now. */
   preview(config: Config): SnapshotData {
-    const state = new RoutingState(this.#settings.effective(this.#config))
+    const state = new RoutingState(this.#effective)
     if (this.#applied) state.resume(this.#applied, this.#clock.now())
-    state.configure(this.#settings.effective(config))
+    state.configure(this.#effectiveOf(config))
     return state.snapshot()
   }
 
   /** Ends all dynos at once. A `stop` that waits for them is done soon after. */
   hurry(): void {
     this.#phase = 'stopping'
+    void this.deploys.stop()
     this.#drains.stop()
     this.#local.kill()
   }
 
-  #use(config: Config): void {
+  #use(file: Config): void {
+    const config = this.#effectiveOf(file)
     // First what may refuse it.
-    this.#local.apply(config)
-    this.#config = config
+    this.#local.apply(file, (app) => this.deploys.wanted(file.apps.find(({ name }) => name === app)!))
+    this.#config = file
+    this.#effective = config
     this.#listed.apply(config)
     this.registered.apply(config)
-    this.#state.configure(this.#settings.effective(config))
+    this.#state.configure(config)
     this.#health.configure(config.apps, config.dns.zone)
     for (const { name } of config.apps) this.#followHealth(name)
-    const sources = new Map<string, DiscoverySource>()
-    for (const app of config.apps) {
-      const source = this.#discoverySource(app)
-      if (source) sources.set(app.name, source)
-      else this.#state.discovered(app.name, [], this.#clock.now())
-      this.#countAnnounced(app)
-    }
+    for (const app of config.apps) this.#countAnnounced(app)
     this.#dns.admit(config)
     if (this.#changedApps.size > 0) this.#dns.update(this.#registry.all())
     this.#changedApps.clear()
-    this.#discovery.apply(sources)
+    this.#discover()
     this.#options.metrics.retainApps(config.apps.map((app) => app.name))
     this.#publish()
+    // Deploys that were under way, or have begun with this, may go on from here.
+    for (const { name } of config.apps) this.deploys.wake(name)
+  }
+
+  /** A step of a deploy is durable, or a formation was scaled. */
+  #followDeploys(name: string): void {
+    const app = this.#config.apps.find((each) => each.name === name)
+    // Before the first configuration is in use, and after the last, nothing follows.
+    if (app === undefined || this.#phase !== 'started') return
+    this.#local.applyApp(name, this.deploys.wanted(app))
+    const before = JSON.stringify(this.#effective.apps.find((each) => each.name === name)?.formation)
+    this.#effective = this.#effectiveOf(this.#config)
+    const now = this.#effective.apps.find((each) => each.name === name)!
+    if (JSON.stringify(now.formation) === before) return
+    this.#state.configure(this.#effective)
+    this.#health.configure(this.#effective.apps, this.#effective.dns.zone)
+    this.#discover()
+    this.#changedApps.add(name)
+    this.#settleSoon()
+  }
+
+  #discover(): void {
+    const sources = new Map<string, DiscoverySource>()
+    for (const app of this.#effective.apps) {
+      const source = this.#discoverySource(app)
+      if (source) sources.set(app.name, source)
+      else this.#state.discovered(app.name, [], this.#clock.now())
+    }
+    this.#discovery.apply(sources)
+  }
+
+  /** What the file says, with what was set through the API. */
+  #effectiveOf(file: Config): Config {
+    return this.#settings.effective(this.deploys.effective(file))
   }
 
   /** What was set through the API came to be another. */
   #useSettings(): void {
-    this.#state.configure(this.#settings.effective(this.#config))
+    this.#effective = this.#effectiveOf(this.#config)
+    this.#state.configure(this.#effective)
     if (this.#phase === 'started') this.#publish()
   }
 
@@ -397,7 +449,7 @@ export class ControlPlane {
     const changed = new Set(this.#changedApps)
     this.#changedApps.clear()
     if (changed.size > 0) this.#dns.update(this.#registry.all())
-    for (const app of this.#config.apps) if (changed.has(app.name)) this.#countAnnounced(app)
+    for (const app of this.#effective.apps) if (changed.has(app.name)) this.#countAnnounced(app)
     if (this.#phase === 'started') this.#publish()
     // The zone has the change by now: what is asked after this wake-up finds it.
     for (const app of changed) this.#discovery.wake(app)

@@ -58,10 +58,10 @@ export interface RunnerContext {
   ): Promise<string>
   /** Between SIGTERM and SIGKILL; read when a dyno is stopped. */
   graceMs(): number
+  /** A web dyno accepts on its port, and passes its health check, within this; read when one starts. */
+  bootTimeoutMs(): number
 }
 
-/** A web dyno accepts on its port, and passes its health check, within this, as on Heroku (R10). */
-export const BOOT_TIMEOUT_MS = 60_000
 const FIRST_BACK_OFF_MS = 1000
 const LONGEST_BACK_OFF_MS = 300_000
 /** A dyno that was up for so long starts over with the first back-off. */
@@ -85,23 +85,24 @@ export class DynoRunner {
   readonly #name: string
   /** Aborted when the dyno is to end: it starts nothing any more and waits for nothing. */
   readonly #ending = new AbortController()
-  readonly #firstBoot = Promise.withResolvers<boolean>()
+  readonly #onChange: () => void
   #announced: Dyno | null = null
   #instance: Instance | null = null
   #life: Promise<void> = Promise.resolve()
   #stopped: Promise<void> | null = null
   #killed = false
+  /** How often it ended unasked, or could not be started. */
+  crashes = 0
+  /** Why, the last time. */
+  lastFailure = ''
 
-  constructor(assignment: Assignment, context: RunnerContext) {
+  /** `onChange` is called whenever it enters a state, with the registry as it is then. */
+  constructor(assignment: Assignment, context: RunnerContext, onChange: () => void = () => {}) {
     this.assignment = assignment
     this.#context = context
+    this.#onChange = onChange
     this.#name = dynoName(assignment.processType, assignment.number)
     this.#log = context.log.child({ app: assignment.app, dyno: this.#name })
-  }
-
-  /** True once it is up for the first time; false when it crashed before, or was stopped. */
-  get booted(): Promise<boolean> {
-    return this.#firstBoot.promise
   }
 
   get state(): DynoState {
@@ -141,28 +142,28 @@ export class DynoRunner {
     await this.#life
     if (this.#announced) this.#context.registry.update([], [this.#announced])
     this.#announced = null
-    this.#firstBoot.resolve(false)
   }
 
   async #live(running: Adoptable | null): Promise<void> {
     const { clock } = this.#context
-    let crashes = 0
+    let inARow = 0
     let adopted = running
     while (!this.#stopped) {
-      const run = await this.#run(crashes, adopted)
+      const run = await this.#run(inARow, adopted)
       adopted = null
       if (this.#stopped) return
-      crashes = run.upMs >= BACK_OFF_RESET_MS ? 1 : crashes + 1
-      const delayMs = backOffMs(crashes)
+      inARow = run.upMs >= BACK_OFF_RESET_MS ? 1 : inARow + 1
+      const delayMs = backOffMs(inARow)
+      this.crashes++
+      this.lastFailure = run.reason
       this.#enter('crashed')
-      this.#firstBoot.resolve(false)
       this.#log.error(`crashed: ${run.reason}; next start in ${delayMs / 1000} s`)
       await pause(clock, delayMs, this.#ending.signal)
     }
   }
 
   /** From a start to its end, however far it came. */
-  async #run(crashes: number, adopted: Adoptable | null): Promise<{ reason: string; upMs: number }> {
+  async #run(inARow: number, adopted: Adoptable | null): Promise<{ reason: string; upMs: number }> {
     const { clock, ports } = this.#context
     let upSinceMs = Number.POSITIVE_INFINITY
     let reason: string
@@ -193,9 +194,8 @@ export class DynoRunner {
         upSinceMs = clock.now()
         if (!this.#stopped) {
           this.#enter('up', port)
-          this.#firstBoot.resolve(true)
           // The first boot is routine; that a crash is over is news.
-          this.#log[crashes > 0 ? 'info' : 'debug'](`up on ${endpoint(this.assignment.address, port)}`)
+          this.#log[inARow > 0 ? 'info' : 'debug'](`up on ${endpoint(this.assignment.address, port)}`)
         }
         reason = await this.#instance.ended
       }
@@ -226,7 +226,8 @@ export class DynoRunner {
     if (processType !== 'web') return null
     const watching = new AbortController()
     const signal = AbortSignal.any([watching.signal, this.#ending.signal])
-    const booted = this.#context.booted(app, { address, port }, BOOT_TIMEOUT_MS, signal)
+    const timeoutMs = this.#context.bootTimeoutMs()
+    const booted = this.#context.booted(app, { address, port }, timeoutMs, signal)
     const outcome = await Promise.race([
       booted.then((reason) => ({ reason, ended: false })),
       instance.ended.then((reason) => ({ reason, ended: true })),
@@ -238,7 +239,7 @@ export class DynoRunner {
     if (this.#ending.signal.aborted) return instance.ended
     instance.kill()
     await instance.ended
-    return `${outcome.reason} within ${BOOT_TIMEOUT_MS / 1000} s`
+    return `${outcome.reason} within ${timeoutMs / 1000} s`
   }
 
   async #stopInstance(instance: Instance): Promise<void> {
@@ -252,6 +253,7 @@ export class DynoRunner {
     const sinceMs = this.#context.clock.now()
     this.#announced = { app, processType, number, address, port, az, release: release.name, state, sinceMs }
     this.#context.registry.update([this.#announced], before && before.port !== port ? [before] : [])
+    this.#onChange()
   }
 }
 

@@ -1,5 +1,4 @@
 import type { SnapshotData } from '../model/snapshot.ts'
-import type { ReleaseRecords } from './release-book.ts'
 import type { Instance, Launch } from './runtimes/runtime.ts'
 
 /**
@@ -8,7 +7,6 @@ import type { Instance, Launch } from './runtimes/runtime.ts'
  */
 export interface Inheritance {
   readonly snapshot: SnapshotData
-  readonly releases: ReleaseRecords
   readonly instances: readonly RunningInstance[]
 }
 
@@ -16,4 +14,6 @@ export interface Inheritance {
 export interface RunningInstance {
   readonly launch: Launch
   readonly instance: Instance
+  /** It was asked to end. */
+  readonly stopping: boolean
 }

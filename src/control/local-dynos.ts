@@ -1,32 +1,31 @@
-import type { AppConfig, Config } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import type { Adoption } from './adoption.ts'
 import type { DynoRunner } from './dyno-runner.ts'
+import type { DynoSlot, SlotCondition, Wanted } from './dyno-slot.ts'
+import { adoptedDyno } from './dyno-slot.ts'
 import type { FormationContext } from './formation.ts'
-import { adoptedDyno, Formation } from './formation.ts'
+import { Formation } from './formation.ts'
 import type { AddressPlan, Place } from './placement.ts'
 import { addressPlan, place } from './placement.ts'
 import { PortPool } from './port-pool.ts'
-import type { ReleaseBook } from './release-book.ts'
 
-/** Every dyno that runs here: brings the formations to what the configuration says. */
+/** What the dynos of an app are to run: by process type, then by number. */
+export type WantedDynos = ReadonlyMap<string, ReadonlyMap<number, Wanted>>
+
+/** Every dyno that runs here: brings the formations to what is wanted. */
 export class LocalDynos {
   readonly #context: FormationContext
-  readonly #releases: ReleaseBook
   readonly #adoption: Adoption
   /** By app, then by process type. */
   readonly #formations = new Map<string, Map<string, Formation>>()
   readonly #leaving = new Set<Formation | DynoRunner>()
   /** Made when the first dyno needs an address: a space whose dynos all run elsewhere may be as small as it likes. */
   #plan: AddressPlan | null = null
+  #cidr = ''
   /** Addresses that are not for dynos although they are in the space. */
   #reserved: readonly string[] = []
 
-  constructor(
-    context: Omit<FormationContext, 'place' | 'ports' | 'inherited'>,
-    releases: ReleaseBook,
-    adoption: Adoption,
-  ) {
-    this.#releases = releases
+  constructor(context: Omit<FormationContext, 'place' | 'ports' | 'inherited'>, adoption: Adoption) {
     this.#adoption = adoption
     this.#context = {
       ...context,
@@ -36,18 +35,47 @@ export class LocalDynos {
     }
   }
 
-  /** @throws RangeError when there are dynos to place and the space has no room for any; then nothing was changed. */
-  apply(config: Config): void {
-    const runsHere = config.apps.some((app) => app.formation.some(({ source }) => source.kind === 'command'))
+  /**
+   * All apps of the configuration, and no others.
+   * @throws RangeError when there are dynos to place and the space has no room for any; then nothing was changed.
+   */
+  apply(config: Config, wanted: (app: string) => WantedDynos): void {
+    const byApp = new Map(config.apps.map(({ name }) => [name, wanted(name)]))
+    const runsHere = [...byApp.values()].some((types) => types.size > 0)
     if (runsHere && this.#plan?.cidr !== config.space.cidr) this.#plan = addressPlan(config.space.cidr)
+    this.#cidr = config.space.cidr
     this.#reserved = [config.dns.host, ...config.listeners.map((listener) => listener.host)]
-    for (const app of config.apps) this.#applyApp(app)
-    const names = new Set(config.apps.map((app) => app.name))
+    for (const [name, types] of byApp) this.applyApp(name, types)
     for (const [name, formations] of this.#formations) {
-      if (!names.has(name)) for (const processType of formations.keys()) this.#dismiss(name, processType)
+      if (!byApp.has(name)) for (const processType of formations.keys()) this.#dismiss(name, processType)
     }
     // Whose app or number is gone, or who was on its way out already.
     for (const running of this.#adoption.takeRest()) this.#leave(adoptedDyno(running, this.#context))
+  }
+
+  /** One app. */
+  applyApp(app: string, wanted: WantedDynos): void {
+    const formations = this.#formations.get(app) ?? new Map<string, Formation>()
+    this.#formations.set(app, formations)
+    for (const [processType, numbers] of wanted) {
+      const formation = formations.get(processType) ?? new Formation(app, processType, this.#context)
+      formations.set(processType, formation)
+      formation.apply(numbers)
+    }
+    for (const processType of formations.keys()) {
+      if (!wanted.has(processType)) this.#dismiss(app, processType)
+    }
+  }
+
+  /** How a number is doing against what it is to run. */
+  condition(app: string, processType: string, number: number): SlotCondition {
+    const formation = this.#formations.get(app)?.get(processType)
+    return formation?.condition(number) ?? { settled: true, crashed: false, reason: '' }
+  }
+
+  /** null: there is no such dyno here. */
+  slot(app: string, processType: string, number: number): DynoSlot | null {
+    return this.#formations.get(app)?.get(processType)?.slot(number) ?? null
   }
 
   async stop(): Promise<void> {
@@ -61,23 +89,6 @@ export class LocalDynos {
   kill(): void {
     for (const formations of this.#formations.values()) for (const formation of formations.values()) formation.kill()
     for (const each of this.#leaving) each.kill()
-  }
-
-  #applyApp(app: AppConfig): void {
-    const formations = this.#formations.get(app.name) ?? new Map<string, Formation>()
-    this.#formations.set(app.name, formations)
-    const name = this.#releases.nameOf(app)
-    const wanted = new Set<string>()
-    for (const { processType, source } of app.formation) {
-      if (source.kind !== 'command') continue
-      wanted.add(processType)
-      const formation = formations.get(processType) ?? new Formation(app.name, processType, this.#context)
-      formations.set(processType, formation)
-      formation.apply(source.quantity, { name, command: source.command, cwd: source.cwd, env: app.env })
-    }
-    for (const processType of formations.keys()) {
-      if (!wanted.has(processType)) this.#dismiss(app.name, processType)
-    }
   }
 
   #dismiss(app: string, processType: string): void {
@@ -94,17 +105,26 @@ export class LocalDynos {
     void leaving.stop().finally(() => this.#leaving.delete(leaving))
   }
 
-  #place(app: string, processType: string, instead: DynoRunner | null): Place | null {
-    if (!this.#plan) return null
+  #place(app: string, processType: string, instead: Place | null): Place | null {
+    const plan = this.#plan ?? planOrNull(this.#cidr)
+    if (plan === null) return null
     const dynos = this.#context.registry.all()
     const staying = dynos.filter((dyno) => dyno.state !== 'draining')
     const formation = staying.filter(
-      (dyno) => dyno.app === app && dyno.processType === processType && dyno.address !== instead?.assignment.address,
+      (dyno) => dyno.app === app && dyno.processType === processType && dyno.address !== instead?.address,
     )
-    return place(this.#plan, {
+    return place(plan, {
       formation: formation.map((dyno) => dyno.az),
       space: staying.map((dyno) => dyno.az),
       taken: new Set([...this.#reserved, ...dynos.map((dyno) => dyno.address)]),
     })
+  }
+}
+
+function planOrNull(cidr: string): AddressPlan | null {
+  try {
+    return addressPlan(cidr)
+  } catch {
+    return null
   }
 }

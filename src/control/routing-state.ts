@@ -285,6 +285,6 @@ function formationCounts(app: App): FormationCounts {
 
 /** What nobody tells of dynos that others run is how many there should be: as many as there are. */
 function wantedQuantity(source: AppConfig['formation'][number]['source'], known: number): number {
-  if (source.kind === 'command') return source.quantity
+  if (source.kind === 'command') return source.quantity ?? 1
   return source.kind === 'dynos' ? source.dynos.length : known
 }

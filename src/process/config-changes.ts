@@ -26,6 +26,7 @@ const SECTIONS = [
   'headers',
   'shutdown',
   'state',
+  'deploy',
   'workers',
 ] as const
 

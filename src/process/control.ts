@@ -60,7 +60,7 @@ class ControlProcess implements Operations {
 
   constructor(heritage: Heritage, state: StateStore) {
     this.#state = state
-    const { config, snapshot, releases, instances, status, reports } = heritage
+    const { config, snapshot, instances, status, reports } = heritage
     this.#log = createLogger({ level: config.log.level })
     this.#status = status
     this.#fleet.know(status)
@@ -77,10 +77,9 @@ class ControlProcess implements Operations {
       listening: () => this.#status.workers.some(({ state }) => state === 'up'),
       exposition: () => this.#exposition(),
       runtime: this.#runtime,
-      onReleases: (records) => tell({ kind: 'releases', records }),
       operations: this,
       ...(last !== null && {
-        inheritance: { snapshot: last, releases, instances: this.#runtime.adopt(instances) },
+        inheritance: { snapshot: last, instances: this.#runtime.adopt(instances) },
       }),
     })
     this.#metrics.setProcessSource(() => this.#gauges())

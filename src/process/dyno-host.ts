@@ -36,10 +36,10 @@ export class DynoHost {
     }
   }
 
-  /** What runs and was not asked to end, once every launch that was ordered is through. */
-  async running(): Promise<{ id: string; launch: Launch }[]> {
+  /** What runs, and whether it was asked to end, once every launch that was ordered is through. */
+  async running(): Promise<{ id: string; launch: Launch; stopping: boolean }[]> {
     await Promise.all(this.#launching.values())
-    return [...this.#instances].flatMap(([id, { launch, stopping }]) => (stopping ? [] : [{ id, launch }]))
+    return [...this.#instances].map(([id, { launch, stopping }]) => ({ id, launch, stopping }))
   }
 
   /** Ends what is left; `graceMs` 0: at once. */

@@ -1,5 +1,4 @@
 import type { Config, ListenerConfig, LogConfig } from '../config/config.ts'
-import type { ReleaseRecords } from '../control/release-book.ts'
 import type { Launch } from '../control/runtimes/runtime.ts'
 import type { TallyCounts } from '../model/dyno-observation.ts'
 import type { CounterDump } from '../telemetry/counter-dump.ts'
@@ -24,7 +23,6 @@ export type ControlToSupervisor =
   | { readonly kind: 'listen'; readonly id: number; readonly listeners: readonly ListenerConfig[] }
   /** The configuration in use. */
   | { readonly kind: 'config'; readonly config: Config }
-  | { readonly kind: 'releases'; readonly records: ReleaseRecords }
   | DynoOrder
   /** Answered by one `judged` of each worker. */
   | { readonly kind: 'judge'; readonly id: number; readonly parts: SnapshotParts }
@@ -61,8 +59,7 @@ export interface Heritage {
   readonly config: Config
   /** null: it is the first. */
   readonly snapshot: SnapshotParts | null
-  readonly releases: ReleaseRecords
-  readonly instances: readonly { readonly id: string; readonly launch: Launch }[]
+  readonly instances: readonly { readonly id: string; readonly launch: Launch; readonly stopping: boolean }[]
   readonly status: ProcessStatus
   readonly reports: readonly { readonly worker: number; readonly report: WorkerReport }[]
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { RunningInstance } from '../control/inheritance.ts'
 import type { Instance, Launch, Runtime } from '../control/runtimes/runtime.ts'
 import { LaunchError } from '../control/runtimes/runtime.ts'
-import type { DynoNews, DynoOrder } from './messages.ts'
+import type { DynoNews, DynoOrder, Heritage } from './messages.ts'
 
 /** Control's side of the dyno host. What the programs print goes to the log from there. */
 export class RemoteRuntime implements Runtime {
@@ -15,8 +15,8 @@ export class RemoteRuntime implements Runtime {
   }
 
   /** Those that another control process had started. */
-  adopt(running: readonly { readonly id: string; readonly launch: Launch }[]): RunningInstance[] {
-    return running.map(({ id, launch }) => ({ launch, instance: this.#instance(id) }))
+  adopt(running: Heritage['instances']): RunningInstance[] {
+    return running.map(({ id, launch, stopping }) => ({ launch, instance: this.#instance(id), stopping }))
   }
 
   launch(launch: Launch): Promise<Instance> {

@@ -1,5 +1,4 @@
 import type { Config, ListenerConfig } from '../config/config.ts'
-import type { ReleaseRecords } from '../control/release-book.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { ControlKeeper } from './control-keeper.ts'
 import { DynoHost } from './dyno-host.ts'
@@ -25,7 +24,6 @@ export class Supervisor {
   /** Where the workers are just being told to listen: for one that starts meanwhile. */
   #wanted: readonly BoundSocket[] | null = null
   #config: Config
-  #releases: ReleaseRecords = []
   /** What changes where the workers listen, or which workers there are: one at a time. */
   #turn: Promise<unknown> = Promise.resolve()
   #upgrade: ProcessStatus['upgrade'] = ''
@@ -149,9 +147,6 @@ export class Supervisor {
         void this.#inTurn(() => this.#workers.resize(config.workers))
         break
       }
-      case 'releases':
-        this.#releases = message.records
-        break
       case 'launch':
       case 'stopInstance':
       case 'killInstance':
@@ -198,7 +193,6 @@ export class Supervisor {
     return {
       config: this.#config,
       snapshot: this.#shelf.whole(),
-      releases: this.#releases,
       instances,
       status: this.#status(),
       reports: this.#workers.reports(),

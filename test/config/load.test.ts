@@ -81,7 +81,7 @@ t.test('the least file gives every default', async (t) => {
         formation: [
           {
             processType: 'web',
-            source: { kind: 'command', quantity: 1, command: 'node server.js', cwd: process.cwd(), exec: null },
+            source: { kind: 'command', quantity: null, command: 'node server.js', cwd: process.cwd(), exec: null },
           },
         ],
       },
@@ -117,6 +117,17 @@ t.test('the least file gives every default', async (t) => {
     },
     headers: { via: 'postern', forwarded: false, traceparent: false, requestIdToClient: false },
     shutdown: { noticeMs: 0, drainMs: 30_000, tunnelsMs: 3_600_000, dynoGraceMs: 30_000 },
+    deploy: {
+      batchPercent: 25,
+      drainTimeoutMs: 30_000,
+      bootTimeoutMs: 60_000,
+      shutdownGraceMs: 30_000,
+      holdMs: 10_000,
+      maxErrorRateIncreasePercent: 5,
+      maxP95IncreasePercent: 100,
+      minRequests: 20,
+      keepReleases: 20,
+    },
     state: null,
     workers: availableParallelism(),
   })

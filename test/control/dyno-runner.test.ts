@@ -29,23 +29,29 @@ function setUp(assignment: Assignment) {
     if (removed.length > 0 && added.length === 0) states.push('gone')
   })
   const drained: Dyno[] = []
-  const runner = new DynoRunner(assignment, {
+  const boot = Promise.withResolvers<boolean>()
+  const context = {
     runtime,
     registry,
     clock,
     ports: new PortPool(),
-    log: pino({ base: null, timestamp: false }, { write: (line) => lines.push(line) }),
+    log: pino({ base: null, timestamp: false }, { write: (line: string) => lines.push(line) }),
     execCommands: () => null,
     zone: 'app.localspace',
     graceMs: () => 30_000,
-    booted: async (_app, target, timeoutMs, signal) =>
+    bootTimeoutMs: () => 60_000,
+    booted: async (_app: string, target: { address: string; port: number }, timeoutMs: number, signal: AbortSignal) =>
       (await acceptsConnections(target, timeoutMs, clock, signal)) ? '' : 'it did not accept on its $PORT',
-    drained: (dyno) => {
+    drained: (dyno: Dyno) => {
       drained.push(dyno)
       return drain.promise
     },
+  }
+  const runner = new DynoRunner(assignment, context, () => {
+    if (runner.state === 'up') boot.resolve(true)
+    if (runner.state === 'crashed') boot.resolve(false)
   })
-  return { clock, registry, runtime, runner, states, drain, drained, lines }
+  return { clock, registry, runtime, runner, states, drain, drained, lines, booted: boot.promise }
 }
 
 t.test('back-off doubles from one second to five minutes', async (t) => {
@@ -86,12 +92,12 @@ t.test('ten minutes up begin the back-off anew', async (t) => {
 })
 
 t.test('a dyno that cannot be started has crashed, with the reason in the log', async (t) => {
-  const { runtime, runner, lines, states } = setUp(worker)
+  const { runtime, runner, lines, states, booted } = setUp(worker)
   runtime.onLaunch = () => {
     throw new LaunchError('this machine does not have its address 10.0.0.1')
   }
   runner.start()
-  t.notOk(await runner.booted)
+  t.notOk(await booted)
   t.same(states, ['starting', 'crashed'])
   t.match(JSON.parse(lines[0]!), {
     level: 50,
@@ -102,12 +108,12 @@ t.test('a dyno that cannot be started has crashed, with the reason in the log', 
 })
 
 t.test('a port that is taken is no crash: the next one is tried', async (t) => {
-  const { runtime, runner, registry } = setUp(worker)
+  const { runtime, runner, registry, booted } = setUp(worker)
   runtime.onLaunch = ({ port }) => {
     if (port < 5003) throw new LaunchError('in use', true)
   }
   runner.start()
-  t.ok(await runner.booted)
+  t.ok(await booted)
   t.match(registry.all(), [{ port: 5003, state: 'up' }])
 })
 
@@ -115,9 +121,9 @@ t.test(
   'a dyno is told who it is, over what the configuration sets, and its output is logged under its name',
   async (t) => {
     const own = { ...release, env: { GREETING: 'hello', PORT: '1', DYNO: 'web.9' } }
-    const { runtime, runner, lines } = setUp({ ...worker, release: own })
+    const { runtime, runner, lines, booted } = setUp({ ...worker, release: own })
     runner.start()
-    await runner.booted
+    await booted
     t.same(runtime.last.launch.env, {
       GREETING: 'hello',
       PORT: '5000',
@@ -135,7 +141,7 @@ t.test(
 )
 
 t.test('a web dyno is up when it accepts on its port, and not before', async (t) => {
-  const { clock, runtime, runner, registry } = setUp(web)
+  const { clock, runtime, runner, registry, booted } = setUp(web)
   const server = createServer()
   t.teardown(() => server.close())
   runner.start()
@@ -145,7 +151,7 @@ t.test('a web dyno is up when it accepts on its port, and not before', async (t)
   const { port } = runtime.last.launch
   server.listen(port, web.address)
   await once(server, 'listening')
-  const up = runner.booted
+  const up = booted
   const ticking = setInterval(() => void clock.advance(1000), 5)
   t.ok(await up)
   clearInterval(ticking)
@@ -153,20 +159,21 @@ t.test('a web dyno is up when it accepts on its port, and not before', async (t)
 })
 
 t.test('a web dyno that does not accept within the boot timeout is killed and has crashed', async (t) => {
-  const { clock, runtime, runner, lines } = setUp(web)
+  const { clock, runtime, runner, lines, booted } = setUp(web)
   runner.start()
   await clock.advance(59_000)
   t.equal(runner.state, 'starting')
   await clock.advance(1000)
-  t.notOk(await runner.booted)
+  t.notOk(await booted)
   t.same(runtime.instances[0]!.asked, ['kill'])
   t.match(JSON.parse(lines[0]!).msg, 'crashed: it did not accept on its $PORT within 60 s')
+  t.match([runner.crashes, runner.lastFailure], [1, 'it did not accept on its $PORT within 60 s'])
 })
 
 t.test('a stop drains first, then asks the program to end, and withdraws the dyno when it is gone', async (t) => {
-  const { runtime, runner, registry, states, drain, drained } = setUp(worker)
+  const { runtime, runner, registry, states, drain, drained, booted } = setUp(worker)
   runner.start()
-  await runner.booted
+  await booted
   runtime.last.obedient = false
   const stopped = runner.stop()
   await settled()
@@ -194,13 +201,12 @@ t.test('a dyno that is stopped while it boots gets the grace time and is not kil
   runtime.last.end('exited with status 143')
   await stopped
   t.same(states, ['starting', 'gone'])
-  t.notOk(await runner.booted)
 })
 
 t.test('a dyno that is stopped while it waits to start again does not start again', async (t) => {
-  const { clock, runtime, runner, states } = setUp(worker)
+  const { clock, runtime, runner, states, booted } = setUp(worker)
   runner.start()
-  await runner.booted
+  await booted
   runtime.last.end('exited with status 1')
   await settled()
   await runner.stop()
@@ -210,9 +216,9 @@ t.test('a dyno that is stopped while it waits to start again does not start agai
 })
 
 t.test('a dyno that dies while it drains is not started again', async (t) => {
-  const { clock, runtime, runner, states, drain } = setUp(worker)
+  const { clock, runtime, runner, states, drain, booted } = setUp(worker)
   runner.start()
-  await runner.booted
+  await booted
   const stopped = runner.stop()
   runtime.last.end('killed by SIGKILL')
   await clock.advance(600_000)
@@ -223,9 +229,9 @@ t.test('a dyno that dies while it drains is not started again', async (t) => {
 })
 
 t.test('a kill waits for no drain and no grace time', async (t) => {
-  const { runtime, runner, registry } = setUp(worker)
+  const { runtime, runner, registry, booted } = setUp(worker)
   runner.start()
-  await runner.booted
+  await booted
   runtime.last.obedient = false
   const stopped = runner.stop()
   await settled()
@@ -236,9 +242,9 @@ t.test('a kill waits for no drain and no grace time', async (t) => {
 })
 
 t.test('a dyno that comes back with another port is one change of the registry', async (t) => {
-  const { clock, runtime, runner, registry } = setUp(worker)
+  const { clock, runtime, runner, registry, booted } = setUp(worker)
   runner.start()
-  await runner.booted
+  await booted
   runtime.last.end('exited with status 1')
   await settled()
   const changes: number[][] = []

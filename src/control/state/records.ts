@@ -1,4 +1,6 @@
 import type { TrustedRange } from '../../model/snapshot.ts'
+import type { Sample } from '../deploys/gate.ts'
+import type { Batch } from '../deploys/plan.ts'
 
 /**
  * What the control plane keeps over a restart, as it is on disk: plain data. A field that is added later gets its value in
@@ -41,12 +43,53 @@ export interface ReleaseRecord {
   readonly status: 'pending' | 'succeeded' | 'failed'
 }
 
+/** Where a deploy stands; the last four are ends. docs/deploys.md draws it. */
+export type DeployPhase =
+  /** The dynos of `batch` are replaced by such of the new release; an empty batch: the next one is to begin. */
+  | 'replacing'
+  /** They are up, and are looked at for the hold time. */
+  | 'watching'
+  /** Between two batches, until somebody says `resume`. */
+  | 'paused'
+  /** The dynos of `batch` are replaced by such of the release before. */
+  | 'rolling-back'
+  | 'succeeded'
+  /** A gate failed; every dyno runs the release before again. */
+  | 'failed'
+  /** The same, but somebody asked for it. */
+  | 'aborted'
+  /** Another deploy went on from where this one was. */
+  | 'superseded'
+
+/** All that a control process needs to go on with a deploy. */
 export interface DeployRecord {
-  /** Version of the release that it brings, and of the one that ran before. */
+  /** Version of the release that it brings, and of the one that ran before; 0: none did. */
   readonly release: number
   readonly from: number
   readonly by: string
   readonly startedAtMs: number
+  readonly surge: boolean
+  /** Dynos of the first batch, after which it is paused; 0: like the other batches. */
+  readonly canary: number
+  readonly phase: DeployPhase
+  readonly phaseSinceMs: number
+  /** Why it is paused, rolled back or failed; '' when it is not. */
+  readonly reason: string
+  /** To be paused after this batch. */
+  readonly pauseAsked: boolean
+  /** That it is rolled back was asked for. */
+  readonly aborted: boolean
+  /** Being replaced or watched. */
+  readonly batch: Batch
+  /** Of `batch`, from 1; 0 before the first. Counted anew for the way back. */
+  readonly batchNumber: number
+  /** By process type and number: the release of every dyno that is not to run `from`. */
+  readonly moved: Readonly<Record<string, Readonly<Record<string, number>>>>
+  /** How the release before did until it began; null: nobody had counted. */
+  readonly baseline: Sample | null
+  /** What the API's settings are once it has succeeded. */
+  readonly commands: Readonly<Record<string, string>>
+  readonly env: Readonly<Record<string, string>>
 }
 
 export interface RegisteredRecord {
