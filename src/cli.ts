@@ -18,6 +18,9 @@ if (major < OLDEST_NODE[0]! || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[
   } else if (role === 'worker') {
     const { runWorker } = await import('./process/worker.ts')
     runWorker()
+  } else if (role === 'supervisor') {
+    const { succeed } = await import('./cli/start.ts')
+    process.exitCode = await succeed(process.argv.slice(2))
   } else {
     const { main } = await import('./cli/main.ts')
     process.exitCode = await main(process.argv.slice(2))

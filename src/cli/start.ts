@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import { loadConfigAside } from '../config/load-aside.ts'
 import { formatProblem } from '../config/problems.ts'
 import type { DynoRow } from '../control/admin/dyno-rows.ts'
+import type { Predecessor } from '../process/succession.ts'
 import { askRouter } from './admin-client.ts'
 import { banner } from './banner.ts'
 import type { Command } from './command.ts'
@@ -24,38 +25,49 @@ file again and lets go of the access log; SIGUSR2 replaces its processes by the 
 
 example: postern start --config /etc/postern/space.yml`,
 
-  async run(args) {
-    const { values } = readArguments(args, { config: { type: 'string', default: DEFAULT_FILE } })
-    const result = await loadConfigAside(values.config)
-    if (!result.ok) {
-      for (const problem of result.problems) console.error(formatProblem(problem))
-      return 1
-    }
-    const { Supervisor } = await import('../process/supervisor.ts')
-    const router = new Supervisor(result.config)
-    const signals = stopSignals()
-    process.on('SIGHUP', () => router.reload())
-    process.on('SIGUSR2', () => router.upgrade())
-    try {
-      await router.start()
-      tellServiceManager('--ready')
-      const isStopping = await Promise.race([
-        printBanner(result.config).then(() => false),
-        signals.first.then(() => true),
-      ])
-      if (!isStopping) await signals.first
-    } catch (error) {
-      console.error(`postern start: ${(error as Error).message}`)
-      router.hurry()
-      await router.stop()
-      process.exit(1)
-    }
-    tellServiceManager('--stopping')
-    void signals.second.then(() => router.hurry())
+  run: (args) => runRouter(args, null),
+}
+
+/** `postern start` in the place of a router that gives way to this one. */
+export async function succeed(args: readonly string[]): Promise<number> {
+  const { Predecessor } = await import('../process/succession.ts')
+  const status = await runRouter(args.slice(1), new Predecessor())
+  // What comes from the other one would keep this process alive.
+  process.disconnect?.()
+  return status
+}
+
+async function runRouter(args: readonly string[], predecessor: Predecessor | null): Promise<number> {
+  const { values } = readArguments(args, { config: { type: 'string', default: DEFAULT_FILE } })
+  const result = await loadConfigAside(values.config)
+  if (!result.ok) {
+    for (const problem of result.problems) console.error(formatProblem(problem))
+    return 1
+  }
+  const { Supervisor } = await import('../process/supervisor.ts')
+  const router = new Supervisor(result.config, await predecessor?.sockets())
+  const signals = stopSignals()
+  process.on('SIGHUP', () => router.reload())
+  process.on('SIGUSR2', () => router.upgrade())
+  try {
+    await predecessor?.handOver()
+    await Promise.race([router.start(), signals.first])
+    predecessor?.serving()
+    tellServiceManager('--ready', `--pid=${process.pid}`)
+    if (predecessor === null) await Promise.race([printBanner(result.config), signals.first])
+    const replaced = await Promise.race([signals.first.then(() => false), router.replaced.then(() => true)])
+    if (replaced) process.exit(0)
+  } catch (error) {
+    console.error(`postern start: ${(error as Error).message}`)
+    router.hurry()
     await router.stop()
-    // Nothing is left to do; should anything still hold the event loop, it must not hold the operator.
-    process.exit(0)
-  },
+    process.exit(1)
+  }
+  tellServiceManager('--stopping')
+  void signals.second.then(() => router.hurry())
+  await router.stop()
+  // Nothing is left to do; should anything still hold the event loop, it must not hold the operator.
+  process.exit(0)
 }
 
 /** Listens from now on, so that a signal during the start is not lost and the process never ends without a stop. */
@@ -74,10 +86,10 @@ function stopSignals(): { first: Promise<void>; second: Promise<void> } {
 }
 
 /** systemd waits for this with Type=notify. Its own program says it: the protocol needs a kind of socket that Node does not have. */
-function tellServiceManager(what: '--ready' | '--stopping'): void {
+function tellServiceManager(...what: string[]): void {
   if (process.env.NOTIFY_SOCKET === undefined) return
-  spawn('systemd-notify', [what], { stdio: 'ignore' }).on('error', (error) => {
-    console.error(`postern start: the service manager was not told (${what}): ${error.message}`)
+  spawn('systemd-notify', what, { stdio: 'ignore' }).on('error', (error) => {
+    console.error(`postern start: the service manager was not told (${what.join(' ')}): ${error.message}`)
   })
 }
 

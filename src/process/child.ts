@@ -3,15 +3,16 @@ import { type ChildProcess, fork } from 'node:child_process'
 /** Silent for so many seconds in a row: it does not answer any more. */
 const SILENT_SECONDS = 10
 /** The variable that makes the program on disk a part of a router instead of a command. */
-const ROLE = 'POSTERN_PROCESS'
+export const ROLE = 'POSTERN_PROCESS'
 
-export type Role = 'control' | 'worker'
+export type Role = 'supervisor' | 'control' | 'worker'
 
-/** What this process was started as; null: a command. Asked once, so that programs started from here do not inherit it. */
+/** What this process was started as; null: a command. `supervisor`: in the place of another one. Asked once, so that programs started from here do not inherit it. */
 export function ownRole(): Role | null {
   const role = process.env[ROLE]
   delete process.env[ROLE]
-  return process.send !== undefined && (role === 'control' || role === 'worker') ? role : null
+  const isRole = role === 'supervisor' || role === 'control' || role === 'worker'
+  return process.send !== undefined && isRole ? role : null
 }
 
 /** A process that the supervisor started, from the program as it is on disk now. */

@@ -78,6 +78,21 @@ export class ControlKeeper {
     return problem
   }
 
+  /** Lets go of what only one router can have; dynos run on, and so do the workers. `resume` undoes it. */
+  async relinquish(): Promise<void> {
+    if (this.#restart !== null) clearTimeout(this.#restart)
+    const child = this.#child
+    this.#child = null
+    this.#serving = false
+    if (child === null) return
+    child.send({ kind: 'relinquish' })
+    await endWithin(child, STOP_MARGIN_MS)
+  }
+
+  resume(): void {
+    if (!this.#stopping) this.#startAnother('control had let go', 0)
+  }
+
   /** With its dynos. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
@@ -148,12 +163,11 @@ export class ControlKeeper {
       if (this.#stopping) return
       const livedMs = Date.now() - child.sinceMs
       this.#failuresInRow = livedMs >= FAILURES_FORGOTTEN_MS ? 1 : this.#failuresInRow + 1
-      this.#startAnother(`the control process ${how}`)
+      this.#startAnother(`the control process ${how}`, restartDelayMs(this.#failuresInRow))
     })
   }
 
-  #startAnother(why: string): void {
-    const delayMs = restartDelayMs(this.#failuresInRow)
+  #startAnother(why: string, delayMs: number): void {
     this.#context.log.error(`${why}; another one starts in ${delayMs / 1000} s`)
     this.#restart = setTimeout(async () => {
       this.#restart = null
@@ -163,7 +177,7 @@ export class ControlKeeper {
         if (typeof child !== 'string') child.kill()
       } else if (typeof child === 'string') {
         this.#failuresInRow++
-        this.#startAnother(child)
+        this.#startAnother(child, restartDelayMs(this.#failuresInRow))
       } else {
         const problem = await this.#handOver(child)
         if (problem !== '') this.#context.log.error(`the control process cannot begin: ${problem}`)

@@ -48,7 +48,10 @@ function giveUp({ message }: Error): Promise<never> {
 class ControlProcess implements Operations {
   readonly #log: Logger
   readonly #metrics = new RouterMetrics()
-  readonly #fleet = new WorkerFleet((parts) => tell({ kind: 'snapshot', parts }))
+  readonly #fleet = new WorkerFleet((parts) => {
+    tell({ kind: 'snapshot', parts })
+    this.#tellBooted()
+  })
   readonly #runtime = new RemoteRuntime((order) => tell(order))
   readonly #reloader: Reloader
   readonly #control: ControlPlane
@@ -56,6 +59,7 @@ class ControlProcess implements Operations {
   readonly #answers = new Map<number, (answer: SupervisorToControl & { id: number }) => void>()
   #status: ProcessStatus
   #questions = 0
+  #awaitsBoots = false
   #watch: ConfigWatch | null = null
 
   constructor(heritage: Heritage, state: StateStore) {
@@ -119,6 +123,10 @@ class ControlProcess implements Operations {
       case 'ended':
         this.#runtime.heard(message)
         break
+      case 'awaitBoots':
+        this.#awaitsBoots = true
+        this.#tellBooted()
+        break
       case 'reload':
         void this.#reloader.reload('SIGHUP')
         break
@@ -166,10 +174,10 @@ class ControlProcess implements Operations {
     }
   }
 
-  upgrade(): void {
+  upgrade(supervisor: boolean): void {
     // Whoever asks from now on must not be told how the one before went.
     this.#status = { ...this.#status, upgrade: 'running' }
-    tell({ kind: 'upgrade' })
+    tell({ kind: 'upgrade', supervisor })
   }
 
   processes(): ProcessTable {
@@ -220,6 +228,12 @@ class ControlProcess implements Operations {
       this.#answers.set(id, resolve)
       put(id)
     })
+  }
+
+  #tellBooted(): void {
+    if (!this.#awaitsBoots || this.#fleet.booting) return
+    this.#awaitsBoots = false
+    tell({ kind: 'booted' })
   }
 
   #exposition(): Promise<string> {

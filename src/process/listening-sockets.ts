@@ -10,6 +10,14 @@ export interface BoundSocket {
   readonly address: string
 }
 
+/** One that another supervisor had bound. */
+export interface InheritedSocket {
+  readonly host: string
+  /** As it was asked for: 0 is not the port that it got. */
+  readonly port: number
+  readonly handle: object
+}
+
 interface Handle {
   getsockname(into: { address?: string; port?: number }): number
   close(): void
@@ -31,6 +39,12 @@ const createServerHandle = (
  */
 export class ListeningSockets {
   readonly #bound = new Map<string, BoundSocket>()
+  /** Of a supervisor before this one, until they are asked for or let go. */
+  #inherited: readonly InheritedSocket[]
+
+  constructor(inherited: readonly InheritedSocket[] = []) {
+    this.#inherited = inherited
+  }
 
   all(): readonly BoundSocket[] {
     return [...this.#bound.values()]
@@ -46,7 +60,7 @@ export class ListeningSockets {
       for (const listener of listeners) {
         const bound = this.#bound.get(listener.name)?.listener
         if (bound?.host === listener.host && bound.port === listener.port) continue
-        fresh.push(bind(listener))
+        fresh.push(this.#inherit(listener) ?? bind(listener))
       }
     } catch (error) {
       for (const { handle } of fresh) close(handle)
@@ -71,7 +85,23 @@ export class ListeningSockets {
     }
   }
 
+  /** Lets go of inherited sockets that nobody wants. */
+  settle(): void {
+    for (const { handle } of this.#inherited) close(handle)
+    this.#inherited = []
+  }
+
+  #inherit(listener: ListenerConfig): BoundSocket | null {
+    const { host, port } = listener
+    const inherited = this.#inherited.find((each) => each.host === host && each.port === port)
+    if (inherited === undefined) return null
+    this.#inherited = this.#inherited.filter((each) => each !== inherited)
+    const address = addressOf(inherited.handle as Handle, host)
+    return typeof address === 'string' ? { listener, handle: inherited.handle, address } : null
+  }
+
   close(): void {
+    this.settle()
     for (const { handle } of this.#bound.values()) close(handle)
     this.#bound.clear()
   }
@@ -89,19 +119,22 @@ export interface PreparedSockets {
 function bind(listener: ListenerConfig): BoundSocket {
   const { name, host, port } = listener
   const handle = createServerHandle(host, port, net.isIPv6(host) ? 6 : 4, -1, 0)
-  const where = net.isIPv6(host) ? `[${host}]` : host
-  const refuse = (code: number): never => {
-    throw new Error(`listener ${name}: ${where}:${port} cannot be bound: ${getSystemErrorName(code)}`)
-  }
-  if (typeof handle === 'number') return refuse(handle)
-  const bound: { port?: number } = {}
-  // An address in use shows here, not when it is bound (libuv puts that error off).
-  const code = handle.getsockname(bound)
-  if (code !== 0) {
+  let code = handle
+  if (typeof handle !== 'number') {
+    const address = addressOf(handle, host)
+    if (typeof address === 'string') return { listener, handle, address }
     handle.close()
-    return refuse(code)
+    code = address
   }
-  return { listener, handle, address: `${where}:${bound.port}` }
+  const where = net.isIPv6(host) ? `[${host}]` : host
+  throw new Error(`listener ${name}: ${where}:${port} cannot be bound: ${getSystemErrorName(code as number)}`)
+}
+
+/** A system error's number where there is none: an address in use shows here, not when it is bound (libuv puts that error off). */
+function addressOf(handle: Handle, host: string): string | number {
+  const bound: { port?: number } = {}
+  const code = handle.getsockname(bound)
+  return code === 0 ? `${net.isIPv6(host) ? `[${host}]` : host}:${bound.port}` : code
 }
 
 function close(handle: object): void {

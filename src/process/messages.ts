@@ -26,7 +26,9 @@ export type ControlToSupervisor =
   | DynoOrder
   /** Answered by one `judged` of each worker. */
   | { readonly kind: 'judge'; readonly id: number; readonly parts: SnapshotParts }
-  | { readonly kind: 'upgrade' }
+  | { readonly kind: 'upgrade'; readonly supervisor: boolean }
+  /** No web dyno boots any more: asked for by `awaitBoots`. */
+  | { readonly kind: 'booted' }
 
 /** For the host of the dynos. `id` names one run of a program. */
 export type DynoOrder =
@@ -43,6 +45,7 @@ export type SupervisorToControl =
   | { readonly kind: 'judged'; readonly id: number; readonly tunnels: ReadonlyMap<string, number> }
   | DynoNews
   | { readonly kind: 'reload' }
+  | { readonly kind: 'awaitBoots' }
   /** Let go of sockets and end, without ending anything that runs. */
   | { readonly kind: 'relinquish' }
   | { readonly kind: 'announceStop' }

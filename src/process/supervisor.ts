@@ -2,12 +2,15 @@ import type { Config, ListenerConfig } from '../config/config.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { ControlKeeper } from './control-keeper.ts'
 import { DynoHost } from './dyno-host.ts'
-import { type BoundSocket, ListeningSockets } from './listening-sockets.ts'
+import { type BoundSocket, type InheritedSocket, ListeningSockets } from './listening-sockets.ts'
 import type { ControlToSupervisor, Heritage, ProcessStatus } from './messages.ts'
 import { SnapshotShelf } from './snapshot-parts.ts'
+import { Successor } from './succession.ts'
 import { WorkerSet } from './worker-set.ts'
 
 const TICK_MS = 1000
+/** As long as a dyno may take to boot, and some more: one that does not boot keeps nobody from taking over. */
+const BOOTS_MS = 75_000
 
 /**
  * The process that stays: it starts control and workers and starts them again, passes on what they say to each other, holds the
@@ -16,13 +19,14 @@ const TICK_MS = 1000
 export class Supervisor {
   readonly #log: Logger
   readonly #sinceMs = Date.now()
-  readonly #sockets = new ListeningSockets()
+  readonly #sockets: ListeningSockets
   readonly #shelf = new SnapshotShelf()
   readonly #host: DynoHost
   readonly #control: ControlKeeper
   readonly #workers: WorkerSet
   /** Where the workers are just being told to listen: for one that starts meanwhile. */
   #wanted: readonly BoundSocket[] | null = null
+  readonly #succeeds: boolean
   #config: Config
   /** What changes where the workers listen, or which workers there are: one at a time. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -30,10 +34,15 @@ export class Supervisor {
   #ticking: NodeJS.Timeout | null = null
   #stopped: Promise<void> | null = null
   #hurry = Promise.withResolvers<void>()
+  readonly #replaced = Promise.withResolvers<void>()
 
-  /** `config` was read from a file, which later ones are read from too. */
-  constructor(config: Config) {
+  readonly #booted = Promise.withResolvers<void>()
+
+  /** `config` was read from a file, which later ones are read from too. `sockets`: of the supervisor whose place this one takes. */
+  constructor(config: Config, sockets: readonly InheritedSocket[] = []) {
     this.#config = config
+    this.#sockets = new ListeningSockets(sockets)
+    this.#succeeds = sockets.length > 0
     this.#log = createLogger({ level: config.log.level })
     this.#host = new DynoHost({
       graceMs: config.shutdown.dynoGraceMs,
@@ -71,11 +80,21 @@ export class Supervisor {
     const problem =
       (await this.#control.start()) ||
       (await this.#inTurn(() => this.#listen(this.#config.listeners))) ||
+      (await this.#dynosBooted()) ||
       (await this.#inTurn(() => this.#workers.resize(this.#config.workers)))
+    this.#sockets.settle()
     if (problem === '' || this.#stopped !== null) return
     this.hurry()
     await this.stop()
     throw new Error(problem)
+  }
+
+  /** Whoever takes another one's place serves no sooner than it can: the other one does meanwhile. Resolves with ''. */
+  async #dynosBooted(): Promise<string> {
+    if (!this.#succeeds) return ''
+    this.#control.send({ kind: 'awaitBoots' })
+    await Promise.race([this.#booted.promise, delay(BOOTS_MS), this.#hurry.promise])
+    return ''
   }
 
   /** Reads the configuration again and lets go of log files that were moved away. */
@@ -84,18 +103,46 @@ export class Supervisor {
     this.#workers.broadcast({ kind: 'reopenLogs' })
   }
 
-  /** Replaces control and workers by the program as it is on disk; whatever does not come up leaves the old one in place. */
-  upgrade(): void {
+  /**
+   * Replaces control and workers by the program as it is on disk; whatever does not come up leaves the old one in place.
+   * `supervisor`: this process, too. Then dynos are started anew, and those that run here end once nothing is in flight on them.
+   */
+  upgrade(supervisor = false): void {
     if (this.#upgrade === 'running' || this.#stopped !== null) return
     this.#upgrade = 'running'
     this.#tellStatus()
     void this.#inTurn(async () => {
-      const problem = (await this.#control.replace()) || (await this.#workers.replaceAll())
+      const problem = supervisor
+        ? await this.#giveWay()
+        : (await this.#control.replace()) || (await this.#workers.replaceAll())
       this.#upgrade = problem === '' ? 'done' : 'failed'
-      if (problem === '') this.#log.info('upgraded: control and workers run the program that is on disk')
+      if (problem === '') this.#log.info('upgraded: the program that is on disk runs')
       else this.#log.error(`not upgraded: ${problem}; what ran before goes on`)
       this.#tellStatus()
     })
+  }
+
+  /** Resolves when there is nothing left to do here: another one has taken this one's place, and all connections have ended. */
+  get replaced(): Promise<void> {
+    return this.#replaced.promise
+  }
+
+  /** '' or why this one stays. */
+  async #giveWay(): Promise<string> {
+    const successor = new Successor(['start', '--config', this.#config.file], this.#sockets.all())
+    const loaded = await successor.loaded()
+    if (loaded !== '') return loaded
+    await this.#control.relinquish()
+    const problem = await successor.takeOver()
+    if (problem !== '') {
+      this.#control.resume()
+      return problem
+    }
+    this.#log.info(`supervisor ${successor.pid} has taken over; what is in flight here ends`)
+    successor.release()
+    this.#stopped ??= this.#end(this.#config.shutdown.tunnelsMs)
+    void this.#stopped.then(() => this.#replaced.resolve())
+    return ''
   }
 
   /** In the order in which it is noticed outside: first word of it, then no more connections, then dynos, then control. */
@@ -112,14 +159,19 @@ export class Supervisor {
   }
 
   async #stop(): Promise<void> {
-    const { noticeMs, dynoGraceMs } = this.#config.shutdown
+    const { noticeMs } = this.#config.shutdown
     this.#control.send({ kind: 'announceStop' })
     if (noticeMs > 0) await Promise.race([delay(noticeMs), this.#hurry.promise])
+    await this.#end(this.#config.shutdown.drainMs)
+  }
+
+  async #end(tunnelsMs: number): Promise<void> {
+    const { dynoGraceMs } = this.#config.shutdown
     void this.#hurry.promise.then(() => {
       this.#workers.hurry()
       this.#control.send({ kind: 'hurry' })
     })
-    await this.#workers.stop()
+    await this.#workers.stop(tunnelsMs)
     await this.#control.stop(dynoGraceMs)
     // Nothing is left, unless control was not there to end it.
     await this.#host.stop(dynoGraceMs)
@@ -158,7 +210,10 @@ export class Supervisor {
           .then((tunnels) => this.#control.send({ kind: 'judged', id: message.id, tunnels }))
         break
       case 'upgrade':
-        this.upgrade()
+        this.upgrade(message.supervisor)
+        break
+      case 'booted':
+        this.#booted.resolve()
         break
     }
   }

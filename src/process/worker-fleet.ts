@@ -36,6 +36,11 @@ export class WorkerFleet implements DataPlanePort {
     this.#publish = publish
   }
 
+  /** There are web dynos that are to be up and are not yet, and have not failed. */
+  get booting(): boolean {
+    return this.#last?.apps.some(({ formation }) => formation.starting > 0) ?? true
+  }
+
   /** The workers have this already. */
   resume(data: SnapshotData): void {
     this.#writer.resume(data)

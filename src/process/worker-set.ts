@@ -112,12 +112,12 @@ export class WorkerSet {
   }
 
   /** All connections to their end. */
-  async stop(): Promise<void> {
+  async stop(tunnelsMs: number): Promise<void> {
     this.#stopping = true
     for (const { restart } of this.#slots.values()) if (restart !== null) clearTimeout(restart)
     const { requestsMs } = this.#context.drain()
     // Those that drain already, for longer, get no more time than the others.
-    for (const worker of this.#workers) this.#drainWorker(worker, { requestsMs, tunnelsMs: requestsMs })
+    for (const worker of this.#workers) this.#drainWorker(worker, { requestsMs, tunnelsMs })
     await Promise.all([...this.#workers].map(({ gone }) => gone))
   }
 

@@ -4,8 +4,8 @@ export interface Operations {
   reload(): Promise<ReloadOutcome>
   /** What `reload` would do now. */
   plan(): Promise<PlanOutcome>
-  /** Begins to replace every process by one from the program on disk. */
-  upgrade(): void
+  /** Begins to replace every process by one from the program on disk; without `supervisor` all but that one. */
+  upgrade(supervisor: boolean): void
   processes(): ProcessTable
   /** What operators should know although traffic may come. */
   warnings(): string[]

@@ -1,6 +1,6 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Operations } from '../operations.ts'
-import { flag, list, map, text, texts, whole } from '../schemas.ts'
+import { body, flag, list, map, orNull, text, texts, whole } from '../schemas.ts'
 
 const reload = map({ ok: flag, changed: flag, problems: texts, changes: texts })
 const plan = map({ ok: flag, problems: texts, changes: texts, endedTunnels: list({ app: text, tunnels: whole }) })
@@ -46,11 +46,15 @@ export function addOperationRoutes(app: FastifyInstance, operations: Operations)
   app.post(
     '/upgrade',
     {
-      schema: { summary: 'Replace every process by one from the program on disk', response: { 202: processes } },
-      config: { audit: () => ({ action: 'upgrade', change: {} }) },
+      schema: {
+        summary: 'Replace control and workers, and on demand the supervisor, by the program on disk',
+        body: orNull(body({ supervisor: flag })),
+        response: { 202: processes },
+      },
+      config: { audit: (request) => ({ action: 'upgrade', change: { supervisor: asksForAll(request) } }) },
     },
-    (_request, reply) => {
-      operations.upgrade()
+    (request, reply) => {
+      operations.upgrade(asksForAll(request))
       return reply.code(202).send(operations.processes())
     },
   )
@@ -58,4 +62,8 @@ export function addOperationRoutes(app: FastifyInstance, operations: Operations)
   app.get('/processes', { schema: { summary: 'The processes of the router', response: { 200: processes } } }, () =>
     operations.processes(),
   )
+}
+
+function asksForAll({ body }: FastifyRequest): boolean {
+  return (body as { supervisor?: boolean } | null)?.supervisor === true
 }
