@@ -10,10 +10,12 @@ import type { Operations } from './admin/operations.ts'
 import { Adoption } from './adoption.ts'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
+import { underWay } from './deploys/deploy-record.ts'
 import { Deploys } from './deploys/deploys.ts'
 import type { DiscoverySource } from './discovery.ts'
 import { Discovery } from './discovery.ts'
 import { Drains } from './drains.ts'
+import type { DynoSlot } from './dyno-slot.ts'
 import { EmbeddedDns } from './embedded-dns.ts'
 import { EventLog } from './events.ts'
 import { HealthChecks } from './health/health-checks.ts'
@@ -32,6 +34,8 @@ import { lookupByDns } from './service-lookup.ts'
 import { Settings } from './settings.ts'
 import { SpaceView } from './space-view.ts'
 import type { StateStore } from './state/state-store.ts'
+import { type SpreadFormation, Spreading } from './zones/spreading.ts'
+import { Zones } from './zones/zones.ts'
 
 /** What the control plane needs of the data plane, which may be in other processes. */
 export interface DataPlanePort {
@@ -95,6 +99,8 @@ export class ControlPlane {
   readonly #listed: ListedDynos
   /** For the admin API: who runs dynos elsewhere announces them here. */
   readonly registered: RegisteredDynos
+  readonly zones: Zones
+  readonly #spreading: Spreading
   readonly #discovery: Discovery
   readonly #health: HealthChecks
   readonly #drains: Drains
@@ -154,6 +160,7 @@ export class ControlPlane {
       presume: (app, id) => this.#presumedHealth(app, id),
       onChange: (app) => {
         this.#state.judged(app, this.#health.healthOf(app))
+        this.zones.healthChanged(app)
         this.#settleSoon()
       },
     })
@@ -173,10 +180,29 @@ export class ControlPlane {
         return this.#phase === 'stopping' ? shutdown.dynoGraceMs : deploy.shutdownGraceMs
       },
       bootTimeoutMs: () => this.#config.deploy.bootTimeoutMs,
-      changed: (app: string) => this.deploys.wake(app),
+      changed: (app: string) => {
+        this.deploys.wake(app)
+        if (this.#spreading.isDue) this.#settleSoon()
+      },
     }
+    this.zones = new Zones({
+      store: options.state,
+      registry: this.#registry,
+      events: this.events,
+      clock,
+      log,
+      healthOf: (app, id) => this.#health.statusOf(app, id)?.health ?? null,
+      onChange: () => this.#useZones(),
+    })
+    this.#spreading = new Spreading({
+      formations: () => this.#spreadable(),
+      zones: () => this.zones.usable(),
+      move: (formation, number) => this.#slotOf(formation, number)?.renew(true),
+      keep: (formation, number) => this.#slotOf(formation, number)?.keep(),
+      hasCrashed: (formation, number) => this.#slotOf(formation, number)?.condition.crashed ?? false,
+    })
     const adoption = new Adoption(inheritance?.instances ?? [], inheritance?.snapshot ?? null)
-    this.#local = new LocalDynos(context, adoption)
+    this.#local = new LocalDynos(context, adoption, () => this.zones.usable())
     this.deploys = new Deploys({
       store: options.state,
       events: this.events,
@@ -247,6 +273,9 @@ export class ControlPlane {
       await this.deploys.begin(this.#config, this.#options.inheritance === undefined)
       this.#phase = 'started'
       this.#use(this.#config)
+      this.zones.start()
+      // Whoever ran before may have been in the middle of it.
+      if (this.#options.inheritance) this.#spreading.zonesChanged()
     } catch (error) {
       await this.stop()
       throw error
@@ -280,6 +309,7 @@ export class ControlPlane {
     const written = this.deploys.stop()
     this.#discovery.stop()
     this.#health.stop()
+    this.zones.stop()
     this.registered.stop()
     this.#drains.stop()
     await this.#local.stop()
@@ -302,6 +332,7 @@ export class ControlPlane {
     this.#phase = 'new'
     this.#discovery.stop()
     this.#health.stop()
+    this.zones.stop()
     this.registered.stop()
     await Promise.all([this.deploys.stop(), this.#dns.stop(), this.#admin?.close()])
   }
@@ -359,6 +390,29 @@ export class ControlPlane {
     this.#discover()
     this.#changedApps.add(name)
     this.#settleSoon()
+  }
+
+  /** Zones are down or up that were not: dynos leave the ones, and come back to the others. */
+  #useZones(): void {
+    if (this.#phase !== 'started') return
+    this.#local.zonesChanged()
+    this.#spreading.zonesChanged()
+  }
+
+  /** A deploy moves dynos as well; what it leaves is spread after it. */
+  #spreadable(): SpreadFormation[] {
+    const formations: SpreadFormation[] = []
+    for (const { app, processType, formation } of this.#local.formations()) {
+      const isDeployed = underWay(this.#options.state.app(app).deploy)
+      const { settled } = formation
+      formations.push({ name: `${app} ${processType}`, dynos: formation.zones(), settled, isDeployed })
+    }
+    return formations
+  }
+
+  #slotOf(formation: string, number: number): DynoSlot | null {
+    const [app, processType] = formation.split(' ') as [string, string]
+    return this.#local.slot(app, processType, number)
   }
 
   #discover(): void {
@@ -453,6 +507,7 @@ export class ControlPlane {
     if (this.#phase === 'started') this.#publish()
     // The zone has the change by now: what is asked after this wake-up finds it.
     for (const app of changed) this.#discovery.wake(app)
+    if (this.#phase === 'started') this.#spreading.wake()
     this.#settleMs = performance.now() - beganAtMs
   }
 

@@ -13,6 +13,8 @@ export interface Wanted {
 export interface SlotContext extends RunnerContext {
   /** Where the next dyno of a process type goes, or one that takes over from `instead`; null when no address is left. */
   place(app: string, processType: string, instead: Place | null): Place | null
+  /** Whether a dyno must not be there, since its zone is down: it moves. */
+  avoids(place: Place): boolean
   /** Something is different from what `condition` said. */
   changed(app: string): void
 }
@@ -101,6 +103,17 @@ export class DynoSlot {
     this.#reconcile()
   }
 
+  /** Not to be renewed any more: the dyno that was to go stays. */
+  keep(): void {
+    this.#renewed = null
+    this.#reconcile()
+  }
+
+  /** Zones are down or up that were not. */
+  zonesChanged(): void {
+    this.#reconcile()
+  }
+
   /** Ends what there is with care. Resolves when nothing is left. */
   async stop(): Promise<void> {
     this.#wanted = null
@@ -139,11 +152,12 @@ export class DynoSlot {
     } else if (current === null) {
       // In its place means after it.
       if (this.#leaving.size > 0) return
-      this.#current = this.#start(wanted.release, this.#place)
+      const isThere = this.#place !== null && !this.#context.avoids(this.#place)
+      this.#current = this.#start(wanted.release, isThere ? this.#place : null)
       if (this.#current !== null) this.#place = this.#current.assignment
     } else if (this.#isWanted(current)) {
       this.#dropSuccessor()
-    } else if (!(this.#renewed?.dyno === current ? this.#renewed.startFirst : wanted.startFirst)) {
+    } else if (!this.#startsFirst(current, wanted)) {
       this.#dismiss()
     } else if (this.#successor === null || !this.#isWanted(this.#successor)) {
       this.#dropSuccessor()
@@ -159,7 +173,14 @@ export class DynoSlot {
   }
 
   #isWanted(dyno: DynoRunner): boolean {
+    if (this.#context.avoids(dyno.assignment)) return false
     return dyno.assignment.release.name === this.#wanted?.release.name && dyno !== this.#renewed?.dyno
+  }
+
+  /** What is to leave its zone has no place there to come back to. */
+  #startsFirst(current: DynoRunner, wanted: Wanted): boolean {
+    if (this.#context.avoids(current.assignment)) return true
+    return this.#renewed?.dyno === current ? this.#renewed.startFirst : wanted.startFirst
   }
 
   #dismiss(): void {

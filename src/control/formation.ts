@@ -44,6 +44,21 @@ export class Formation {
     return this.#slots.get(number) ?? null
   }
 
+  /** Zone of the dyno that serves under each number; numbers that have none are left out. */
+  zones(): Map<number, string> {
+    const zones = new Map<number, string>()
+    for (const [number, { current }] of this.#slots) if (current !== null) zones.set(number, current.assignment.az)
+    return zones
+  }
+
+  get settled(): boolean {
+    return [...this.#slots.values()].every(({ condition }) => condition.settled)
+  }
+
+  zonesChanged(): void {
+    for (const slot of this.#slots.values()) slot.zonesChanged()
+  }
+
   /** Ends all dynos with care; resolves when nothing of them is left. */
   async stop(): Promise<void> {
     await Promise.all([...this.#slots.values()].map((slot) => slot.stop()))

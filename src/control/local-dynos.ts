@@ -16,6 +16,7 @@ export type WantedDynos = ReadonlyMap<string, ReadonlyMap<number, Wanted>>
 export class LocalDynos {
   readonly #context: FormationContext
   readonly #adoption: Adoption
+  readonly #zones: () => readonly string[]
   /** By app, then by process type. */
   readonly #formations = new Map<string, Map<string, Formation>>()
   readonly #leaving = new Set<Formation | DynoRunner>()
@@ -25,12 +26,19 @@ export class LocalDynos {
   /** Addresses that are not for dynos although they are in the space. */
   #reserved: readonly string[] = []
 
-  constructor(context: Omit<FormationContext, 'place' | 'ports' | 'inherited'>, adoption: Adoption) {
+  /** `zones`: those where dynos may be placed, read for each. */
+  constructor(
+    context: Omit<FormationContext, 'place' | 'avoids' | 'ports' | 'inherited'>,
+    adoption: Adoption,
+    zones: () => readonly string[],
+  ) {
     this.#adoption = adoption
+    this.#zones = zones
     this.#context = {
       ...context,
       inherited: (app, processType, number) => adoption.take(app, processType, number),
       ports: new PortPool(),
+      avoids: ({ az }) => !zones().includes(az),
       place: (app, processType, instead) => this.#place(app, processType, instead),
     }
   }
@@ -73,6 +81,20 @@ export class LocalDynos {
     return formation?.condition(number) ?? { settled: true, crashed: false, reason: '' }
   }
 
+  /** Dynos that are where none may be any more move: the new one first. */
+  zonesChanged(): void {
+    for (const formations of this.#formations.values()) {
+      for (const formation of formations.values()) formation.zonesChanged()
+    }
+  }
+
+  /** Every formation that has dynos here. */
+  *formations(): Generator<{ readonly app: string; readonly processType: string; readonly formation: Formation }> {
+    for (const [app, formations] of this.#formations) {
+      for (const [processType, formation] of formations) yield { app, processType, formation }
+    }
+  }
+
   /** null: there is no such dyno here. */
   slot(app: string, processType: string, number: number): DynoSlot | null {
     return this.#formations.get(app)?.get(processType)?.slot(number) ?? null
@@ -113,11 +135,12 @@ export class LocalDynos {
     const formation = staying.filter(
       (dyno) => dyno.app === app && dyno.processType === processType && dyno.address !== instead?.address,
     )
-    return place(plan, {
+    const occupied = {
       formation: formation.map((dyno) => dyno.az),
       space: staying.map((dyno) => dyno.az),
       taken: new Set([...this.#reserved, ...dynos.map((dyno) => dyno.address)]),
-    })
+    }
+    return place(plan, occupied, this.#zones())
   }
 }
 

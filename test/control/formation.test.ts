@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Adoptable } from '../../src/control/adoption.ts'
 import type { Release } from '../../src/control/dyno-runner.ts'
 import { Formation } from '../../src/control/formation.ts'
-import { addressPlan, place } from '../../src/control/placement.ts'
+import { addressPlan, place, ZONES } from '../../src/control/placement.ts'
 import { PortPool } from '../../src/control/port-pool.ts'
 import { DynoRegistry } from '../../src/control/registry.ts'
 import { LaunchError } from '../../src/control/runtimes/runtime.ts'
@@ -19,6 +19,7 @@ function setUp({ cidr = '127.34.0.0/16', inherited = (_number: number): Adoptabl
   const registry = new DynoRegistry()
   const runtime = new FakeRuntime()
   const lines: string[] = []
+  const zonesDown = new Set<string>()
   let drain = Promise.resolve()
   /** The fewest and the most dynos that there were at once since the first time that all were. */
   let least = Number.POSITIVE_INFINITY
@@ -34,6 +35,7 @@ function setUp({ cidr = '127.34.0.0/16', inherited = (_number: number): Adoptabl
     ports: new PortPool(),
     log: pino({ base: null, timestamp: false }, { write: (line) => lines.push(JSON.parse(line).msg) }),
     execCommands: () => null,
+    avoids: ({ az }) => zonesDown.has(az),
     zone: 'app.localspace',
     graceMs: () => 30_000,
     booted: async () => '',
@@ -43,11 +45,13 @@ function setUp({ cidr = '127.34.0.0/16', inherited = (_number: number): Adoptabl
     inherited: (_app, _type, number) => inherited(number),
     place: (_app, _type, instead) => {
       const dynos = registry.all()
-      return place(addressPlan(cidr), {
+      const occupied = {
         formation: dynos.filter(({ address }) => address !== instead?.address).map(({ az }) => az),
         space: [],
         taken: new Set(dynos.map(({ address }) => address)),
-      })
+      }
+      const zones = ZONES.filter((zone) => !zonesDown.has(zone))
+      return place(addressPlan(cidr), occupied, zones)
     },
   })
   t.teardown(() => formation.stop())
@@ -66,6 +70,7 @@ function setUp({ cidr = '127.34.0.0/16', inherited = (_number: number): Adoptabl
     running,
     apply,
     lines,
+    zonesDown,
     countFromNow: () => {
       least = Number.POSITIVE_INFINITY
       most = 0
@@ -236,4 +241,52 @@ t.test('a stop ends all of them, also in the middle of a replacement, and nothin
   await clock.advance(60_000)
   t.same(running(), [])
   t.equal(runtime.instances.length, before + 2)
+})
+
+t.test('dynos leave a zone that is down, the new ones first, and none comes up there meanwhile', async (t) => {
+  const { formation, apply, running, zonesDown, runtime, countFromNow, counted } = setUp()
+  apply([v1, v1, v1, v1])
+  await settled()
+  t.strictSame(running(), ['1 v1 up a .1.1', '2 v1 up b .2.1', '3 v1 up c .3.1', '4 v1 up a .1.2'])
+  countFromNow()
+  zonesDown.add('a')
+  formation.zonesChanged()
+  await settled()
+  t.strictSame(running(), ['1 v1 up b .2.2', '2 v1 up b .2.1', '3 v1 up c .3.1', '4 v1 up c .3.2'])
+  t.strictSame(counted(), [4, 6])
+  // In place would be in the zone that has gone.
+  zonesDown.clear()
+  zonesDown.add('b')
+  apply([v2, v1, v1, v1])
+  await settled()
+  t.match(running()[0], /^1 v2 up [ac] /)
+  t.notOk(runtime.last.launch.az === 'b')
+})
+
+t.test('a dyno is moved to where there are fewest, or stays when the other does not come up', async (t) => {
+  const { formation, apply, running, runtime } = setUp()
+  apply([v1, v1])
+  await settled()
+  runtime.onLaunch = () => {
+    throw new LaunchError('no')
+  }
+  formation.slot(2)!.renew(true)
+  await settled()
+  t.equal(formation.condition(2).crashed, true)
+  t.equal(formation.settled, false)
+  formation.slot(2)!.keep()
+  await settled()
+  t.strictSame(running(), ['1 v1 up a .1.1', '2 v1 up b .2.1'])
+  t.equal(formation.settled, true)
+  runtime.onLaunch = () => {}
+  formation.slot(2)!.renew(true)
+  await settled()
+  t.strictSame(
+    formation.zones(),
+    new Map([
+      [1, 'a'],
+      [2, 'b'],
+    ]),
+    'b has none without it',
+  )
 })

@@ -6,6 +6,7 @@ import type { EventContent } from '../../../src/control/events.ts'
 import { EventLog } from '../../../src/control/events.ts'
 import type { RunningInstance } from '../../../src/control/inheritance.ts'
 import { LocalDynos } from '../../../src/control/local-dynos.ts'
+import { ZONES } from '../../../src/control/placement.ts'
 import { DynoRegistry } from '../../../src/control/registry.ts'
 import type { Instance, Launch, Runtime } from '../../../src/control/runtimes/runtime.ts'
 import { StateStore } from '../../../src/control/state/state-store.ts'
@@ -141,6 +142,7 @@ export class FakeSpace {
         changed: (app) => deploys.wake(app),
       },
       new Adoption(running, null),
+      () => ZONES,
     )
     deploys = new Deploys({
       store: this.store,
