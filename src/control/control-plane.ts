@@ -147,7 +147,7 @@ export class ControlPlane {
       state: this.#state,
       clock,
       inFlight: (id) => dataPlane.inFlight(id),
-      drainMs: () => this.#config.deploy.drainTimeoutMs,
+      drainMs: () => this.#config.deploy.drainTimeoutMs + CUT_MS,
       onForgotten: () => this.#settleSoon(),
     })
     this.#health = new HealthChecks({
@@ -539,6 +539,9 @@ export class ControlPlane {
     }))
   }
 }
+
+/** Workers cut what outlives the drain time, and then have said so. */
+const CUT_MS = 1000
 
 /** Taken when the router starts, and then for good. */
 const FIXED_KEYS = ['space', 'dns', 'admin', 'state'] as const

@@ -218,6 +218,7 @@ function settingsOf(config: Config): Omit<SnapshotData, 'version' | 'apps'> {
     limits: config.limits,
     timeouts: config.timeouts,
     headers: config.headers,
+    dynoDrainMs: config.deploy.drainTimeoutMs,
   }
 }
 

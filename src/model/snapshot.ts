@@ -16,6 +16,8 @@ export interface SnapshotData {
   readonly limits: Limits
   readonly timeouts: RouterTimeouts
   readonly headers: HeaderPolicy
+  /** A dyno that drains keeps what it has in flight for so long; then that is cut (30 s). */
+  readonly dynoDrainMs: number
   readonly apps: readonly AppEntry[]
 }
 

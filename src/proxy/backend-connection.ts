@@ -7,6 +7,7 @@ import { KeptBytes } from './kept-bytes.ts'
 import { PeerSocket } from './peer-socket.ts'
 import { TimerEntry, type TimerTarget, type TimerWheel } from './timer-wheel.ts'
 import { connectTransport } from './transports.ts'
+import type { WebSocketStream } from './websocket-stream.ts'
 
 /** What a connection to a dyno asks of its surroundings. */
 export interface BackendHost {
@@ -75,6 +76,8 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   keepAliveTimeoutMs = -1
   /** The request is through, and no byte of an answer has come since. */
   awaitsFirstByte = false
+  /** Of a tunnel that is a WebSocket. */
+  webSocket: WebSocketStream | null = null
   /** Place in time of its idleness: kept by the pool. */
   idleSinceMs = 0
   readonly #host: BackendHost
@@ -154,7 +157,9 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.resume()
   }
 
-  startTunnel(): void {
+  /** `webSocket`: what goes to the client is frames, and may be ended between two of them. */
+  startTunnel(webSocket: WebSocketStream | null): void {
+    this.webSocket = webSocket
     this.#state = State.tunnel
     this.#waitFor(0)
     this.resume()
@@ -191,7 +196,8 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
       if (this.#state === State.tunnel) {
         const { client } = this.exchange!
         client.touchTunnel()
-        client.writeBytes(bytes, 0, count)
+        if (this.webSocket === null) client.writeBytes(bytes, 0, count)
+        else this.webSocket.pass(bytes, 0, count)
       } else if (this.#ahead.length > 0) {
         const ahead = this.#ahead
         ahead.append(bytes, 0, count)
@@ -251,7 +257,8 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
           this.#handler.answerPayload(x, this, bytes)
           break
         case State.tunnel:
-          x.client.writeBytes(bytes, at, end)
+          if (this.webSocket === null) x.client.writeBytes(bytes, at, end)
+          else this.webSocket.pass(bytes, at, end)
           return end
         default:
           this.#unsolicited()

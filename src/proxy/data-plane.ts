@@ -12,8 +12,9 @@ import { BackendPool } from './backend-pool.ts'
 import { ClientConnection, type ClientHost, type Entrance } from './client-connection.ts'
 import { Clock, type TimeSource } from './clock.ts'
 import { Drain } from './drain.ts'
+import { DynoDrains, type DynoDrainsHost } from './dyno-drains.ts'
 import type { DynoState } from './dyno-state.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, Phase } from './exchange.ts'
 import { Listener, type ListenerHost, type ListenerOptions } from './listener.ts'
 import { Pipeline, type PipelineHost } from './pipeline.ts'
 import { describe, ERRORS, type ErrorCode, errorAnswer, type ResponseRestriction } from './router-error.ts'
@@ -38,7 +39,7 @@ export interface DataPlaneOptions {
 const MOST_LEAVING = 1000
 
 /** Everything of one worker: the current snapshot, the connections of both sides, and the one story between them. */
-export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
+export class DataPlane implements ClientHost, ListenerHost, PipelineHost, DynoDrainsHost {
   readonly clock: Clock
   readonly wheel: TimerWheel
   readonly pools: AppPools
@@ -57,6 +58,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
   #leaving = 0
   readonly #record = new AccessRecord()
   #drain: Drain | null = null
+  readonly #dynoDrains = new DynoDrains(this)
 
   constructor(options: DataPlaneOptions) {
     this.#options = options
@@ -102,6 +104,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
     this.backends.dropRetired()
     this.metrics.retainApps(this.snapshot.appsByName.keys())
     this.#judgeTunnels()
+    this.#dynoDrains.follow(this.snapshot)
   }
 
   /**
@@ -223,6 +226,14 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost {
   /** A `stop` under way waits no longer. */
   hurry(): void {
     this.#drain?.hurry()
+  }
+
+  *exchanges(): Generator<Exchange> {
+    for (const { exchange } of this.#clients) if (exchange.phase !== Phase.idle) yield exchange
+  }
+
+  forceClose(x: Exchange): void {
+    this.#pipeline.forceClose(x)
   }
 
   // --- Clients -------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import { forwardedElement, forwardedFor, requestId, traceparent } from './header
 import { findApp, outOfService } from './route.ts'
 import { ERRORS, type ErrorCode, errorAnswer, statusOf } from './router-error.ts'
 import type { GiveUpCode } from './wait-queue.ts'
+import { WebSocketStream } from './websocket-stream.ts'
 
 /** What the pipeline works with. */
 export interface PipelineHost extends ForwardHost, BackendHost {
@@ -335,7 +336,8 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   switchedProtocols(x: Exchange, backend: BackendConnection): void {
     x.phase = Phase.tunnel
     x.keepAlive = false
-    backend.startTunnel()
+    const isWebSocket = backend.head.upgrade.trim().toLowerCase() === 'websocket'
+    backend.startTunnel(isWebSocket ? new WebSocketStream(x.client) : null)
     x.client.startTunnel(x.app!.entry.timeouts.idleMs)
     this.#host.tunnels.add(x)
   }
@@ -359,15 +361,16 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     x.client.reset()
   }
 
-  /** The router stops and cannot wait any longer. */
+  /** The router or the dyno stops and cannot wait any longer. */
   forceClose(x: Exchange): void {
-    if (x.phase === Phase.tunnel) this.endTunnel(x)
+    if (x.phase === Phase.tunnel) this.#tunnelOver(x, 'H24')
     else if (x.phase === Phase.flushing) this.#abandon(x, 'H24')
     else if (x.phase !== Phase.idle) this.#refuse(x, 'H24')
   }
 
   /** The router stops, and nobody knows when a tunnel would end by itself. */
   endTunnel(x: Exchange): void {
+    ;(x.backend as BackendConnection).webSocket?.close()
     this.#tunnelOver(x, '')
   }
 

@@ -36,6 +36,7 @@ export function snapshotData(given: Partial<SnapshotData> = {}): SnapshotData {
       quarantineMs: 5000,
     },
     headers: { via: 'postern', forwarded: false, traceparent: false, requestIdToClient: false },
+    dynoDrainMs: 30_000,
     apps: [],
     ...given,
   }
