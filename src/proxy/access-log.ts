@@ -81,19 +81,32 @@ export function formatJson(x: AccessRecord, timestamp: string = clock.timestamp(
   return `{"time":"${timestamp}",${sock}"at":"${x.at}"${code}${cause},"method":"${quotable(x.method)}","path":"${quotable(x.path, MAX_PATH_LENGTH)}","host":"${quotable(x.host)}","request_id":"${quotable(x.requestId)}","fwd":"${quotable(x.forwardedFor)}","dyno":"${quotable(x.dyno)}","connect":${connect},"service":${service},"status":${x.status === 0 ? 'null' : x.status},"bytes":${x.bytes < 0 ? 'null' : x.bytes},"protocol":"${x.protocol}","tls":${tls},"app":"${quotable(x.app)}","az":"${quotable(x.az)}","release":"${quotable(x.release)}","retries":${x.retries}${notRetried}}\n`
 }
 
-// Whatever is not plain printable ASCII, quotes and backslashes.
-const UNQUOTABLE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/
-// And what could end a bare value (space) or begin another field (=).
-const NOT_BARE = /[^\x21\x23-\x3c\x3e-\x5b\x5d-\x7e]/
+const QUOTABLE = 1
+const BARE = 2
+/** By character code: plain printable ASCII but quotes and backslashes; of these, what neither ends a bare value nor begins another field. */
+const PLAIN = Uint8Array.from({ length: 128 }, (_, code) => {
+  if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return 0
+  return code === 0x20 || code === 0x3d ? QUOTABLE : QUOTABLE | BARE
+})
 
 /** To stand between quotes. The escapes are those of JSON, which readers of logfmt undo as well. */
 function quotable(value: string, maxLength: number = MAX_VALUE_LENGTH): string {
-  return UNQUOTABLE.test(value) || value.length > maxLength ? escaped(value, maxLength) : value
+  return isPlain(value, QUOTABLE, maxLength) ? value : escaped(value, maxLength)
 }
 
 /** To stand without quotes, unless that could be misread. */
 function bare(value: string): string {
-  return NOT_BARE.test(value) || value.length > MAX_VALUE_LENGTH ? `"${escaped(value, MAX_VALUE_LENGTH)}"` : value
+  return isPlain(value, BARE, MAX_VALUE_LENGTH) ? value : `"${escaped(value, MAX_VALUE_LENGTH)}"`
+}
+
+/** A loop: to enter a regular expression costs more than the few characters that most values have. */
+function isPlain(value: string, kind: number, maxLength: number): boolean {
+  if (value.length > maxLength) return false
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code > 0x7f || (PLAIN[code]! & kind) === 0) return false
+  }
+  return true
 }
 
 function escaped(value: string, maxLength: number): string {

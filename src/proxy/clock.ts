@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 /** Where the time comes from; tests have their own. */
 export interface TimeSource {
   /** Milliseconds that never jump. */

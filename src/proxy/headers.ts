@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import type { ClientFacts } from './access.ts'
+import { randomId } from './random-ids.ts'
 
 /**
  * The X-Forwarded-For value that goes to the dyno: the peer on the right of what a trusted proxy (or, with `append`, anyone)
@@ -18,7 +18,7 @@ export function forwardedElement(received: string, facts: ClientFacts, host: str
 
 /** The client's request id when it is one (20 to 200 of `[A-Za-z0-9+/=-]`), else a new one. */
 export function requestId(received: string): string {
-  return isRequestId(received) ? received : randomUUID()
+  return isRequestId(received) ? received : randomId()
 }
 
 function isRequestId(text: string): boolean {
@@ -35,7 +35,7 @@ function isRequestId(text: string): boolean {
 /** W3C Trace Context §3.2.2: what came when it is one, else the beginning of a new trace. */
 export function traceparent(received: string): string {
   if (TRACEPARENT.test(received)) return received
-  const hex = randomUUID().replaceAll('-', '') + randomUUID().replaceAll('-', '')
+  const hex = randomId().replaceAll('-', '') + randomId().replaceAll('-', '')
   return `00-${hex.slice(0, 32)}-${hex.slice(32, 48)}-00`
 }
 

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { parseCidr } from '../model/address.ts'
 import { CidrSet } from '../model/cidr-set.ts'
 import { ClientFacts } from './access.ts'
@@ -42,6 +42,7 @@ export class Listener implements Entrance {
   readonly #host: ListenerHost
   readonly #server: Server
   readonly #bound: object | null
+  #port = 0
 
   /** `bound`: the handle of a socket that was bound for it, and that others may listen on too; null: it binds its own. */
   constructor(options: ListenerOptions, host: ListenerHost, bound: object | null = null) {
@@ -73,8 +74,7 @@ export class Listener implements Entrance {
 
   /** The bound port, which differs from the configured one when that is 0. */
   get port(): number {
-    const address = this.#server.address()
-    return address === null || typeof address === 'string' ? 0 : address.port
+    return this.#port
   }
 
   /** Rejects with the reason when the address cannot be bound. */
@@ -84,6 +84,8 @@ export class Listener implements Entrance {
       const listening = () => {
         this.#server.off('error', reject)
         this.#server.on('error', (error) => this.#host.acceptFailed(this.options.name, error))
+        // Kept: to ask the system for it again would cost a call for each connection.
+        this.#port = (this.#server.address() as AddressInfo).port
         this.#acceptHandles()
         resolve()
       }
@@ -117,7 +119,6 @@ export class Listener implements Entrance {
   }
 
   #accept(handle: AcceptedHandle): void {
-    const peer: { address?: string } = {}
     if (handle.getpeername(peer) !== 0) {
       // It broke before it was accepted: nobody is there who could be refused.
       handle.close()
@@ -141,12 +142,15 @@ function cidrSet(texts: readonly string[] | null): CidrSet | null {
   )
 }
 
+/** What `getpeername` writes into: one for all, so that it keeps its shape. */
+const peer = { address: '', family: '', port: 0 }
+
 interface ListeningHandle {
   onconnection: (errorNumber: number, accepted: AcceptedHandle | undefined) => void
   setNoDelay(on: boolean): number
 }
 
 interface AcceptedHandle {
-  getpeername(out: { address?: string }): number
+  getpeername(out: typeof peer): number
   close(): void
 }

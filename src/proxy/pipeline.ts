@@ -120,7 +120,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
   // --- Claim and connect: the one retry loop -------------------------------------------------------------------------
 
   #claim(x: Exchange): void {
-    if (x.attemptsBeganAtMs === -1) x.attemptsBeganAtMs = this.#host.nowMs()
+    if (x.attemptsBeganAtMs === -1) x.attemptsBeganAtMs = x.beganAtMs
     const dyno = x.pool!.claim(x.hashKey, x.tried)
     if (dyno !== null) return this.dynoClaimed(x, dyno)
     const outcome = x.pool!.wait(x)

@@ -30,7 +30,7 @@ export class ReadBuffer {
     if (this.#bulk) {
       if (current !== shared && !this.#lent) return undefined
       this.#lent = false
-      this.#current = spare.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES)
+      this.#current = takeBuffer()
       return this.#current
     }
     if (current === shared) return undefined
@@ -55,6 +55,11 @@ export class ReadBuffer {
   lend(): void {
     this.#lent = true
   }
+}
+
+/** One for a write that has to outlive what was read; `giveBack` when it is through. */
+export function takeBuffer(): Buffer {
+  return spare.pop() ?? Buffer.allocUnsafeSlow(BULK_BYTES)
 }
 
 /** Such a buffer came back: its write is through. */

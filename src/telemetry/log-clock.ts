@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 /** A step of the wall clock (NTP, a suspended machine) beyond this is followed; less is the grain of the two clocks. */
 const TOLERANCE_MS = 20
 

@@ -84,7 +84,7 @@ export function writeRequestHead(head: RequestHead, f: ForwardFields): string {
   if (f.chunkedBody) out += 'Transfer-Encoding: chunked\r\n'
   else if (f.contentLength >= 0) out += `Content-Length: ${f.contentLength}\r\n`
   if (f.expectContinue) out += 'Expect: 100-continue\r\n'
-  out += `X-Forwarded-For: ${f.forwardedFor}\r\nX-Forwarded-Proto: ${f.proto}\r\nX-Forwarded-Port: ${f.port}\r\nX-Forwarded-Host: ${f.host}\r\nX-Request-Start: ${f.requestStartMs}\r\nX-Request-Id: ${f.requestId}\r\n`
+  out += `X-Forwarded-For: ${f.forwardedFor}\r\nX-Forwarded-Proto: ${f.proto}\r\nX-Forwarded-Port: ${f.port}\r\nX-Forwarded-Host: ${f.host}\r\nX-Request-Start: ${startText(f.requestStartMs)}\r\nX-Request-Id: ${f.requestId}\r\n`
   if (f.forwarded !== '') out += `Forwarded: ${f.forwarded}\r\n`
   if (ownTrace) out += `traceparent: ${f.traceparent}\r\n`
   out += via(head.via, line.minorVersion, f.via)
@@ -130,6 +130,18 @@ export function writeResponseHead(head: ResponseHead, f: AnswerFields): string {
   if (status < 200) return `${out}\r\n`
   if (!f.keepAlive) return `${out}Connection: close\r\n\r\n`
   return f.clientMinorVersion === 0 ? `${out}Connection: keep-alive\r\n\r\n` : `${out}\r\n`
+}
+
+let lastStartMs = -1
+let lastStartText = ''
+
+/** Many requests begin in the same millisecond, and thirteen digits are dear. */
+function startText(unixMs: number): string {
+  if (unixMs !== lastStartMs) {
+    lastStartMs = unixMs
+    lastStartText = String(unixMs)
+  }
+  return lastStartText
 }
 
 function via(received: string, minorVersion: 0 | 1, pseudonym: string): string {
