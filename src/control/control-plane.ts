@@ -1,4 +1,4 @@
-import type { AppConfig, Config, ExecCommands } from '../config/config.ts'
+import type { AppConfig, Config } from '../config/config.ts'
 import type { Dyno, DynoState } from '../model/dyno.ts'
 import { dynoName } from '../model/dyno.ts'
 import type { DynoObservation } from '../model/dyno-observation.ts'
@@ -170,7 +170,6 @@ export class ControlPlane {
       clock,
       log,
       zone: config.dns.zone,
-      execCommands: (app: string, processType: string) => execCommands(this.#config, app, processType),
       booted: (app: string, target: { address: string; port: number }, timeoutMs: number, signal: AbortSignal) =>
         this.#health.booted(app, target, timeoutMs, signal),
       // A router that stops has drained its data plane before: nothing can be in flight.
@@ -458,7 +457,7 @@ export class ControlPlane {
   #presumedHealth(name: string, id: string): Health {
     const known = this.#state.lastEntryOf(name)?.dynos.find((dyno) => dyno.id === id)
     if (known) return known.ready ? 'passing' : 'failing'
-    const app = this.#config.apps.find((app) => app.name === name)
+    const app = this.#effective.apps.find((app) => app.name === name)
     return app && webSource(app)?.kind === 'command' ? 'passing' : 'unknown'
   }
 
@@ -560,12 +559,6 @@ export class RestartRequired extends Error {
     super(`a change of ${keys.join(' and ')} needs a restart`)
     this.keys = keys
   }
-}
-
-function execCommands(config: Config, app: string, processType: string): ExecCommands | null {
-  const formation = config.apps.find(({ name }) => name === app)?.formation
-  const source = formation?.find((each) => each.processType === processType)?.source
-  return source?.kind === 'command' ? source.exec : null
 }
 
 function webSource(app: AppConfig) {

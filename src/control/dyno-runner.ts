@@ -19,6 +19,8 @@ export interface Release {
   readonly command: string
   /** Absolute. */
   readonly cwd: string
+  /** The command starts the dyno somewhere and ends; left out: it is the dyno. */
+  readonly exec?: ExecCommands
   readonly env: Readonly<Record<string, string>>
 }
 
@@ -40,8 +42,6 @@ export interface RunnerContext {
   readonly ports: PortPool
   readonly clock: Clock
   readonly log: Logger
-  /** How dynos of the process type are ended when their command does not run them itself; read when one starts. */
-  execCommands(app: string, processType: string): ExecCommands | null
   /** Name of the embedded zone, for the dyno's environment. */
   readonly zone: string
   /** Ends when no request is in flight on the dyno, or its time for that is over. Never rejects. */
@@ -214,8 +214,7 @@ export class DynoRunner {
     const { app, processType, number, az, address, release } = this.assignment
     const identity = { app, processType, number, address, port, release: release.name }
     const env = dynoEnvironment(identity, this.#context.zone, release.env)
-    const { command, cwd } = release
-    const exec = this.#context.execCommands(app, processType)
+    const { command, cwd, exec = null } = release
     return this.#context.runtime.launch({ ...identity, az, command, cwd, exec, env }, (line) => this.#log.info(line))
   }
 

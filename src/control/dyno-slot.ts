@@ -228,8 +228,8 @@ export function adoptedDyno(
   wanted: Release | null = null,
   onChange: () => void = () => {},
 ): DynoRunner {
-  const { app, processType, number, az, address, release: name, command, cwd, env } = running.launch
-  const release = wanted?.name === name ? wanted : { name, command, cwd, env }
+  const { app, processType, number, az, address, release: name, command, cwd, exec, env } = running.launch
+  const release = wanted?.name === name ? wanted : { name, command, cwd, ...(exec && { exec }), env }
   const dyno = new DynoRunner({ app, processType, number, az, address, release }, context, onChange)
   dyno.adopt(running)
   return dyno

@@ -36,7 +36,6 @@ function setUp(assignment: Assignment) {
     clock,
     ports: new PortPool(),
     log: pino({ base: null, timestamp: false }, { write: (line: string) => lines.push(line) }),
-    execCommands: () => null,
     zone: 'app.localspace',
     graceMs: () => 30_000,
     bootTimeoutMs: () => 60_000,

@@ -68,32 +68,44 @@ t.test('a start that fails is a failed launch, in words', async (t) => {
   await t.rejects(launch("'"), new LaunchError('its start command cannot be read: a single quote does not end'))
 })
 
-t.test('a router runs an app by such commands', async (t) => {
-  const program = resolve(import.meta.dirname, '../support/dyno.js')
-  const router = await RunningRouter.start(`
+t.test('a router runs an app by such commands, and a change to them is a release like any other', async (t) => {
+  const program = `${process.execPath} ${resolve(import.meta.dirname, '../support/dyno.js')}`
+  const file = (web: string) => `
 space: { name: test, cidr: ${CIDR} }
 listeners: [{ name: public, address: "127.0.0.1:0", exposure: public }]
+deploy: { hold: 0s }
 apps:
   shop:
     domains: [shop.example.com]
     formation:
       web:
         quantity: 2
-        exec:
-          start: ${process.execPath} ${program} >/dev/null 2>&1 & echo $!
-          stop: kill $POSTERN_HANDLE
-`)
-  const client = await router.client()
-  const pids = new Set<string>()
-  while (pids.size < 2) {
-    client.send('GET /pid HTTP/1.1\r\nHost: shop.example.com\r\n\r\n')
-    const { status, body } = await client.answer()
-    t.equal(status, 200)
-    pids.add(body)
+        ${web}
+`
+  const router = await RunningRouter.start(file(`command: ${program}`))
+  const seen = async () => {
+    const client = await router.client()
+    const pids = new Set<string>()
+    while (pids.size < 2) {
+      client.send('GET /pid HTTP/1.1\r\nHost: shop.example.com\r\n\r\n')
+      const { status, body } = await client.answer()
+      t.equal(status, 200)
+      pids.add(body)
+    }
+    client.socket.destroy()
+    t.strictSame([...pids].map((each) => each.split(' ')[0]).sort(), ['web.1', 'web.2'])
+    return [...pids].map((each) => Number(each.split(' ')[1]))
   }
-  t.strictSame([...pids].map((each) => each.split(' ')[0]).sort(), ['web.1', 'web.2'])
-  client.socket.destroy()
+  const before = await seen()
+  const exec = `exec: { start: ${program} >/dev/null 2>&1 & echo $!, stop: kill $POSTERN_HANDLE }`
+  await router.apply(file(exec))
+  await router.until(async () => {
+    const dynos = await router.dynos()
+    return dynos.length === 2 && dynos.every(({ state, release }) => state === 'up' && release === 'v2')
+  })
+  await Promise.all(before.map(gone))
+  const pids = await seen()
   await router.router.stop()
-  await Promise.all([...pids].map((each) => gone(Number(each.split(' ')[1]))))
+  await Promise.all(pids.map(gone))
   await router.stop()
 })

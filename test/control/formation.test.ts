@@ -34,7 +34,6 @@ function setUp({ cidr = '127.34.0.0/16', inherited = (_number: number): Adoptabl
     clock,
     ports: new PortPool(),
     log: pino({ base: null, timestamp: false }, { write: (line) => lines.push(JSON.parse(line).msg) }),
-    execCommands: () => null,
     avoids: ({ az }) => zonesDown.has(az),
     zone: 'app.localspace',
     graceMs: () => 30_000,

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Config } from '../../src/config/config.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { formatProblem } from '../../src/config/problems.ts'
 import type { DynoRow } from '../../src/control/admin/dyno-rows.ts'
@@ -24,15 +25,15 @@ export class RunningRouter {
    */
   static async start(yaml: string, { waitForDynos = true } = {}): Promise<RunningRouter> {
     const directory = mkdtempSync(join(tmpdir(), 'postern-'))
-    const result = parseConfig(
-      `${yaml}\nadmin: { address: "unix:admin.sock" }\nlog: { access: access.log, level: error }\ndns: { address: "127.0.0.1:0", ttl: 1s }\n`,
-      join(directory, 'space.yml'),
-    )
-    if (!result.ok) throw new Error(result.problems.map(formatProblem).join('\n'))
-    const running = new RunningRouter(createRouter(result.config), directory)
+    const running = new RunningRouter(createRouter(checked(yaml, directory)), directory)
     await running.router.start()
     if (waitForDynos) await running.until(async () => (await running.dynos()).every(({ state }) => state === 'up'))
     return running
+  }
+
+  /** As a reload of the file would. */
+  apply(yaml: string): Promise<void> {
+    return this.router.apply(checked(yaml, this.directory))
   }
 
   /** Port of a listener. */
@@ -79,4 +80,13 @@ export class RunningRouter {
     await this.router.stop({ hurry: true })
     rmSync(this.directory, { recursive: true, force: true })
   }
+}
+
+function checked(yaml: string, directory: string): Config {
+  const result = parseConfig(
+    `${yaml}\nadmin: { address: "unix:admin.sock" }\nlog: { access: access.log, level: error }\ndns: { address: "127.0.0.1:0", ttl: 1s }\n`,
+    join(directory, 'space.yml'),
+  )
+  if (!result.ok) throw new Error(result.problems.map(formatProblem).join('\n'))
+  return result.config
 }

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import type { AppConfig, CommandSource, Config, FormationConfig } from '../../config/config.ts'
 import type { Wanted } from '../dyno-slot.ts'
-import type { AppState, ReleaseRecord } from '../state/records.ts'
+import type { AppState, ProcessRecord, ReleaseRecord } from '../state/records.ts'
 import { releaseOf, underWay, versionOf } from './deploy-record.ts'
 
 /**
@@ -22,7 +22,12 @@ export function contentsText({ processes, env }: ReleaseContents): string {
   const sorted = (map: object) => Object.entries(map).sort(([one], [other]) => (one < other ? -1 : 1))
   return JSON.stringify([
     sorted(env),
-    sorted(processes).map(([processType, { command, cwd }]) => [processType, command, cwd]),
+    sorted(processes).map(([processType, { command, cwd, exec }]) => [
+      processType,
+      command,
+      cwd,
+      ...(exec ? [exec] : []),
+    ]),
   ])
 }
 
@@ -32,7 +37,7 @@ export function releaseContents(
   { commands, env }: Pick<AppState, 'commands' | 'env'>,
   config: Config,
 ): ReleaseContents {
-  const processes: Record<string, { command: string; cwd: string }> = {}
+  const processes: Record<string, ProcessRecord> = {}
   const cwd = config.file === '' ? process.cwd() : dirname(config.file)
   for (const [processType, command] of Object.entries(commands)) processes[processType] = { command, cwd }
   for (const { processType } of app.formation) delete processes[processType]
@@ -106,9 +111,13 @@ function runnable(release: ReleaseRecord | null, processType: string): Wanted['r
   return { name: `v${release.version}`, ...process, env: release.env }
 }
 
-function fileProcesses({ formation }: AppConfig): Record<string, { command: string; cwd: string }> {
+function fileProcesses({ formation }: AppConfig): Record<string, ProcessRecord> {
   const local = formation.filter((each): each is FormationConfig & { source: CommandSource } => {
     return each.source.kind === 'command'
   })
-  return Object.fromEntries(local.map(({ processType, source: { command, cwd } }) => [processType, { command, cwd }]))
+  return Object.fromEntries(
+    local.map(({ processType, source: { command, cwd, exec } }) => {
+      return [processType, exec === null ? { command, cwd } : { command, cwd, exec }]
+    }),
+  )
 }

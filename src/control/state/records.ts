@@ -1,3 +1,4 @@
+import type { ExecCommands } from '../../config/config.ts'
 import type { TrustedRange } from '../../model/snapshot.ts'
 import type { Sample } from '../deploys/gate.ts'
 import type { Batch } from '../deploys/plan.ts'
@@ -28,6 +29,15 @@ export interface AppState {
   readonly registered: readonly RegisteredRecord[]
 }
 
+/** What the dynos of a process type run. */
+export interface ProcessRecord {
+  readonly command: string
+  /** Absolute. */
+  readonly cwd: string
+  /** The command starts a dyno somewhere and ends; left out: it is the dyno. */
+  readonly exec?: ExecCommands
+}
+
 export interface ReleaseRecord {
   /** From 1. */
   readonly version: number
@@ -38,7 +48,7 @@ export interface ReleaseRecord {
   /** `Deploy`, `Rollback to v5`, `Changed in the file` */
   readonly description: string
   /** By process type. */
-  readonly processes: Readonly<Record<string, { readonly command: string; readonly cwd: string }>>
+  readonly processes: Readonly<Record<string, ProcessRecord>>
   readonly env: Readonly<Record<string, string>>
   readonly status: 'pending' | 'succeeded' | 'failed'
 }

@@ -134,7 +134,6 @@ export class FakeSpace {
         clock: this.clock,
         log,
         zone: 'app.localspace',
-        execCommands: () => null,
         graceMs: () => 30_000,
         bootTimeoutMs: () => 60_000,
         booted: async () => '',
