@@ -36,6 +36,7 @@ t.test('a long key costs no time', async (t) => {
 })
 
 t.test('unknown keys are errors wherever they are, and name the nearest key', async (t) => {
+  const shortened = (line: string) => line.replace(/known here: domains, .*/, 'known here: …')
   t.strictSame(
     problemsOf(`space: { name: acme, cird: 10.0.0.0/16 }
 listners: []
@@ -47,7 +48,7 @@ apps:
     balance: { algoritm: hash }
     formation: { web: { dynos: [{ addres: 10.0.0.1:80 }] } }
     connect: 5s
-`),
+`).map(shortened),
     [
       't.yml:1:22: space.cird: unknown key; did you mean cidr?',
       't.yml:2:1: listners: unknown key; did you mean listeners?',
@@ -55,7 +56,7 @@ apps:
       't.yml:5:39: trustedIpRanges[0].lable: unknown key; did you mean label?',
       't.yml:8:16: apps.shop.balance.algoritm: unknown key; did you mean algorithm?',
       't.yml:9:35: apps.shop.formation.web.dynos[0].addres: unknown key; did you mean address?',
-      't.yml:10:5: apps.shop.connect: unknown key; apps.APP.timeouts.connect is a key, so check the indentation; known here: domains, balance, queue, env, timeouts, maintenance, formation, maxBodySize, expectContinue, internalRouting, trustedIpRanges, maxInFlightPerDyno',
+      't.yml:10:5: apps.shop.connect: unknown key; apps.APP.timeouts.connect is a key, so check the indentation; known here: …',
     ],
   )
 })
