@@ -48,41 +48,57 @@ export async function askRouter(path: string, options: AdminOptions, question: Q
 /** As `askRouter`, for those who want more than the body. */
 export async function exchange(path: string, options: AdminOptions, question: Question = {}): Promise<Answer> {
   const { method = 'GET', body, headers, good } = question
-  return withRouter(options, async (client, authorization) => {
-    const answer = await client.request({
+  const router = await findRouter(options)
+  try {
+    const answer = await router.client.request({
       method,
       path,
-      headers: { ...authorization, ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      headers: {
+        ...router.authorization,
+        ...headers,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
       body: body === undefined ? null : JSON.stringify(body),
     })
     const text = await answer.body.text()
     const { statusCode: status } = answer
     if (good ? !good.includes(status) : status >= 300) throw refusal(status, text)
     return { status, headers: answer.headers, body: text === '' ? null : JSON.parse(text) }
-  })
+  } catch (error) {
+    throw router.explain(error)
+  } finally {
+    await router.client.destroy()
+  }
 }
 
-/** With a connection to the router, for as long as it takes. What goes wrong on it is said in one line. @throws Failure, UsageError */
-export async function withRouter<T>(
-  options: AdminOptions,
-  use: (client: Client, authorization: Record<string, string>) => Promise<T>,
-): Promise<T> {
+/** No connection to the router, or one that ended. */
+export class Unreachable extends Failure {}
+
+export interface FoundRouter {
+  readonly client: Client
+  /** Goes with every request. */
+  readonly authorization: Readonly<Record<string, string>>
+  /** What goes wrong with a request, in one line. */
+  explain(error: unknown): Failure
+}
+
+/** Nothing is connected yet; whoever calls destroys the client. @throws Failure, UsageError */
+export async function findRouter(options: AdminOptions): Promise<FoundRouter> {
   const address = options.admin ?? (await addressOf(options.config))
   const token = options.token ?? (address.startsWith('unix:') ? undefined : process.env.POSTERN_TOKEN)
-  const client = connectTo(address)
-  try {
-    return await use(client, token === undefined ? {} : { authorization: `Bearer ${token}` })
-  } catch (error) {
-    if (error instanceof Failure) throw error
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ECONNREFUSED') {
-      throw new Failure(`no router answers on ${address}; postern start starts one`)
-    }
-    if (code === 'EACCES') throw new Failure(`${address} may only be used by the user whom the router runs as`)
-    throw new Failure(`${address}: ${message}`)
-  } finally {
-    await client.destroy()
+  return {
+    client: connectTo(address),
+    authorization: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    explain: (error) => (error instanceof Failure ? error : unreachable(address, error as NodeJS.ErrnoException)),
   }
+}
+
+function unreachable(address: string, { code, message }: NodeJS.ErrnoException): Unreachable {
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    return new Unreachable(`no router answers on ${address}; postern start starts one`)
+  }
+  if (code === 'EACCES') return new Unreachable(`${address} may only be used by the user whom the router runs as`)
+  return new Unreachable(`${address}: ${message}`)
 }
 
 /** What the router said instead of an answer. */

@@ -18,6 +18,19 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
   },
   top: { summary: 'Show the processes of the router', load: async () => (await import('./top.ts')).top },
   ps: { summary: 'Show the dynos', load: async () => (await import('./ps.ts')).ps },
+  apps: { summary: 'Show the apps', load: async () => (await import('./apps.ts')).apps },
+  scale: { summary: 'Say how many dynos an app has', load: async () => (await import('./scale.ts')).scale },
+  deploy: { summary: 'Bring the next release to the dynos', load: async () => (await import('./deploy.ts')).deploy },
+  releases: { summary: 'Show the releases of an app', load: async () => (await import('./releases.ts')).releases },
+  rollback: { summary: 'Deploy an earlier release', load: async () => (await import('./rollback.ts')).rollback },
+  maintenance: {
+    summary: 'Turn maintenance of an app on or off',
+    load: async () => (await import('./maintenance.ts')).maintenance,
+  },
+  'trusted-ips': {
+    summary: 'Show or change from where clients may come',
+    load: async () => (await import('./trusted-ips.ts')).trustedIps,
+  },
   topology: {
     summary: 'Show apps, formations and addresses',
     load: async () => (await import('./topology.ts')).topology,

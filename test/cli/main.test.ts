@@ -2,22 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { main } from '../../src/cli/main.ts'
-import { run } from './postern.ts'
-
-type Tap = (typeof t)['capture'] extends infer Capture ? { capture: Capture } : never
-
-/** Runs a command in this process. */
-async function call(t: Tap, ...args: string[]) {
-  const out = t.capture(console, 'log')
-  const err = t.capture(console, 'error')
-  const status = await main(args)
-  const text = (calls: readonly { args: unknown[] }[]) => calls.map(({ args: [line] }) => `${line}\n`).join('')
-  const said = { status, out: text(out()), err: text(err()) }
-  out.restore()
-  err.restore()
-  return said
-}
+import { call, run } from './postern.ts'
 
 t.test('the program runs, with the version of the package', async (t) => {
   const { version } = JSON.parse(await readFile('package.json', 'utf8'))
@@ -37,8 +22,24 @@ t.test('an older Node is told in one line', async (t) => {
 t.test('--help lists the commands, each of which has its own with an example', async (t) => {
   const { status, out } = await call(t, '--help')
   t.equal(status, 0)
-  const commands = [...out.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name]) => name!)
-  t.same(commands, ['start', 'check', 'plan', 'reload', 'upgrade', 'top', 'ps', 'topology'])
+  const commands = [...out.matchAll(/^ {2}([\w-]+) {2,}/gm)].map(([, name]) => name!)
+  t.same(commands, [
+    'start',
+    'check',
+    'plan',
+    'reload',
+    'upgrade',
+    'top',
+    'ps',
+    'apps',
+    'scale',
+    'deploy',
+    'releases',
+    'rollback',
+    'maintenance',
+    'trusted-ips',
+    'topology',
+  ])
   for (const name of commands) {
     const help = await call(t, name, '--help')
     t.equal(help.status, 0)

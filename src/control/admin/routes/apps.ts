@@ -3,7 +3,7 @@ import type { AppConfig, Config } from '../../../config/config.ts'
 import { findApp } from '../../settings.ts'
 import type { AdminSource } from '../admin-source.ts'
 import { stableUuid } from '../identity.ts'
-import { body, failure, flag, list, map, named, param, text, texts } from '../schemas.ts'
+import { body, failure, flag, list, map, named, orNull, param, text, texts, whole } from '../schemas.ts'
 
 /** Heroku's, with what a space file has of its own. */
 export interface AppView {
@@ -14,6 +14,8 @@ export interface AppView {
   readonly maintenance: boolean
   readonly region: { readonly name: string }
   readonly space: { readonly id: string; readonly name: string }
+  /** In force; null: none is. */
+  readonly release: { readonly version: number } | null
 }
 
 const properties = {
@@ -24,12 +26,14 @@ const properties = {
   maintenance: flag,
   region: map({ name: text }),
   space: map({ id: text, name: text }),
+  release: orNull(map({ version: whole })),
 }
 
 export function addAppRoutes(app: FastifyInstance, source: AdminSource): void {
+  const { deploys } = source
   app.get('/apps', { schema: { summary: 'Every app', response: { 200: list(properties) } } }, () => {
     const config = source.config()
-    return config.apps.map((each) => appView(config, each))
+    return config.apps.map((each) => appView(config, each, deploys.currentRelease(each.name)))
   })
 
   app.get(
@@ -37,7 +41,8 @@ export function addAppRoutes(app: FastifyInstance, source: AdminSource): void {
     { schema: { summary: 'One app', params: named('app'), response: { 200: map(properties), 404: failure } } },
     (request) => {
       const config = source.config()
-      return appView(config, findApp(config, param(request, 'app')))
+      const found = findApp(config, param(request, 'app'))
+      return appView(config, found, deploys.currentRelease(found.name))
     },
   )
 
@@ -62,12 +67,13 @@ export function addAppRoutes(app: FastifyInstance, source: AdminSource): void {
       const name = param(request, 'app')
       await source.settings.setMaintenance(name, request.body.maintenance, request.by)
       const config = source.config()
-      return appView(config, findApp(config, name))
+      return appView(config, findApp(config, name), deploys.currentRelease(name))
     },
   )
 }
 
-function appView({ space }: Config, { name, domains, internalRouting, maintenance }: AppConfig): AppView {
+function appView({ space }: Config, app: AppConfig, release: number): AppView {
+  const { name, domains, internalRouting, maintenance } = app
   return {
     id: stableUuid(`${space.name}/${name}`),
     name,
@@ -76,5 +82,6 @@ function appView({ space }: Config, { name, domains, internalRouting, maintenanc
     maintenance: maintenance ?? false,
     region: { name: space.region },
     space: { id: stableUuid(space.name), name: space.name },
+    release: release === 0 ? null : { version: release },
   }
 }
