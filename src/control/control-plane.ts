@@ -237,6 +237,7 @@ export class ControlPlane {
       this.#settleSoon()
     })
     metrics.setDynoSource(() => this.#view.dynos())
+    metrics.setZoneSource((zone) => this.zones.isDown(zone))
     metrics.setDiscoverySource(() => this.#discoveryGauges())
   }
 

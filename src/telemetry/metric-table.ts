@@ -46,6 +46,8 @@ export const BLOCK_REASONS = ['untrusted-source', 'denied-range', 'internal-list
 export const DYNO_STATES = ['starting', 'up', 'draining', 'down', 'crashed'] as const
 export const HEALTHS = ['unknown', 'passing', 'failing'] as const
 export const CHECK_RESULTS = ['passed', 'failed'] as const
+/** Those that dynos are placed in. */
+export const ZONE_LABELS = ['a', 'b', 'c'] as const
 export const CONNECTION_USES = ['busy', 'idle'] as const
 export const DNS_TYPES = [
   'A',
@@ -118,6 +120,10 @@ export const METRICS = {
     merge: 'max',
   }),
   discoveryFailing: gauge('app', 'postern_discovery_failing', '1 while the last good DNS answer is kept in use', {
+    merge: 'max',
+  }),
+  zonesDown: gauge('router', 'postern_zone_down', '1 while no dyno is placed in the zone', {
+    labels: { zone: ZONE_LABELS },
     merge: 'max',
   }),
   clientConnections: gauge('listener', 'postern_client_connections', 'Open client connections'),

@@ -27,6 +27,7 @@ import {
   type RetryReason,
   WORKER_STATES,
   type WorkerState,
+  ZONE_LABELS,
 } from './metric-table.ts'
 import { observe, observedBounds, positions } from './metrics.ts'
 import { processMetrics, renderBlocks } from './prometheus.ts'
@@ -95,6 +96,7 @@ const DISCOVERY_FAILING = LAYOUTS.app.offset(METRICS.discoveryFailing)
 const CLIENT_CONNECTIONS = LAYOUTS.listener.offset(METRICS.clientConnections)
 const CLIENT_CONNECTIONS_ACCEPTED = LAYOUTS.listener.offset(METRICS.clientConnectionsAccepted)
 const BLOCKED_CLIENTS = LAYOUTS.router.offset(METRICS.blockedClients)
+const ZONES_DOWN = LAYOUTS.router.offset(METRICS.zonesDown)
 const DNS_QUERIES = LAYOUTS.router.offset(METRICS.dnsQueries)
 const LOG_LINES_DROPPED = LAYOUTS.router.offset(METRICS.logLinesDropped)
 const SNAPSHOT_VERSION = LAYOUTS.router.offset(METRICS.snapshotVersion)
@@ -131,6 +133,7 @@ export class RouterMetrics {
   readonly #listeners: Float64Array[] = []
   readonly #listenerIndexes = new Map<string, number>()
   #dataPlane: () => DataPlaneGauges | null = () => null
+  #isZoneDown: ((zone: string) => boolean) | null = null
   #dynos: () => Iterable<DynoGauge> = () => []
   #discovery: () => Iterable<DiscoveryGauge> = () => []
   #processes: () => ProcessGauges | null = () => null
@@ -210,6 +213,10 @@ export class RouterMetrics {
     this.#dynos = source
   }
 
+  setZoneSource(isDown: (zone: string) => boolean): void {
+    this.#isZoneDown = isDown
+  }
+
   setDiscoverySource(source: () => Iterable<DiscoveryGauge>): void {
     this.#discovery = source
   }
@@ -257,6 +264,10 @@ export class RouterMetrics {
       yield
     }
     this.#collectProcesses(dataPlane?.snapshotVersion ?? Number.NaN)
+    if (this.#isZoneDown !== null) {
+      for (const [index, zone] of ZONE_LABELS.entries())
+        this.#router[ZONES_DOWN + index] = Number(this.#isZoneDown(zone))
+    }
     for (const { app, state, health } of this.#dynos()) {
       const { cells } = this.app(app)
       // An app that has dynos shows every state, so that none up is a zero and not a gap.

@@ -7,7 +7,18 @@ import { RouterProcess } from '../support/router-process.ts'
 // The promise: when a zone goes, its dynos come up in the others, and clients see no more of it than the requests that died with its dynos.
 
 const program = resolve(import.meta.dirname, '../support/dyno.js')
+const shop = (quantity: number) =>
+  `  shop:\n    domains: [shop.example.com]\n    formation: { web: { quantity: ${quantity}, command: "${process.execPath} ${program}" } }\n`
 const CLIENTS = 6
+
+/** Zones of the dynos that are up, as letters. */
+function zones(rows: readonly DynoRow[]): string {
+  const up = rows.filter(({ state }) => state === 'up')
+  return up
+    .map(({ az }) => az)
+    .sort()
+    .join('')
+}
 
 /** Clients that ask again and again, one request each at a time, and what came of it. */
 class Load {
@@ -42,18 +53,8 @@ class Load {
 }
 
 t.test('the dynos of a zone that goes come up in the others, under load', async (t) => {
-  const command = `${process.execPath} ${program}`
-  const router = await RouterProcess.start(
-    `  shop:\n    domains: [shop.example.com]\n    formation: { web: { quantity: 6, command: "${command}" } }\n`,
-    { cidr: CIDR },
-  )
+  const router = await RouterProcess.start(shop(6), { cidr: CIDR })
   t.teardown(() => router.stop())
-  const zones = (rows: readonly DynoRow[]) =>
-    rows
-      .filter(({ state }) => state === 'up')
-      .map(({ az }) => az)
-      .sort()
-      .join('')
   t.equal(zones(await router.dynos()), 'aabbcc')
 
   const pids = new Map<string, number>()
@@ -80,5 +81,29 @@ t.test('the dynos of a zone that goes come up in the others, under load', async 
   t.equal(zones(await router.dynos()), 'bbbccc')
   await load.stop()
   t.equal(load.failed, before)
-  t.ok((load.statuses.get(200) ?? 0) > 100)
+  t.ok((load.statuses.get(200) ?? 0) > CLIENTS)
+})
+
+t.test('a zone that is marked down under load costs no request, and neither does its return', async (t) => {
+  const router = await RouterProcess.start(shop(4), { cidr: CIDR })
+  t.teardown(() => router.stop())
+  const spread = (expected: string, count: number) =>
+    router.until(async () => {
+      const rows = await router.dynos()
+      return rows.length === count && zones(rows) === expected
+    })
+  await spread('aabc', 4)
+  const load = new Load(router)
+  t.match(await router.change('PATCH', '/space/zones/a', { state: 'down' }), { status: 200 })
+  await spread('bbcc', 4)
+  t.equal(await router.metric('postern_zone_down{zone="a"}'), 1)
+  // Dynos that come now are placed around it.
+  router.write(shop(5))
+  await router.until(async () => /^(bbbcc|bbccc)$/.test(zones(await router.dynos())))
+  t.match(await router.change('PATCH', '/space/zones/a', { state: 'up' }), { status: 200 })
+  await router.until(async () => /^(abbcc|aabbc|aabcc)$/.test(zones(await router.dynos())))
+  await router.until(async () => (await router.dynos()).length === 5)
+  await load.stop()
+  t.strictSame([...load.statuses.keys()], [200])
+  t.match(await router.change('PATCH', '/space/zones/x', { state: 'up' }), { status: 404 })
 })

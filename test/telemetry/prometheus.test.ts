@@ -19,6 +19,7 @@ async function busyExposition(): Promise<string> {
   metrics.listener('public')
   metrics.dnsQuery('A', 'NOERROR')
   metrics.setDynoSource(() => [{ app: 'shop', state: 'up', health: 'passing' }])
+  metrics.setZoneSource((zone) => zone === 'b')
   metrics.setDiscoverySource(() => [{ app: 'shop', ageSeconds: 0.25, failing: false }])
   const apps = [{ app: 'shop', inFlight: 1, queued: 0, busyConnections: 1, idleConnections: 0 }]
   metrics.setDataPlaneSource(() => ({ snapshotVersion: 1, apps }))

@@ -143,9 +143,12 @@ t.test('what is held now is asked for at each look', async (t) => {
     apps: [{ app: 'shop', inFlight: 3, queued: 0, busyConnections: 3, idleConnections: 5 }],
   }))
   metrics.setDynoSource(() => dynos)
+  metrics.setZoneSource((zone) => zone === 'b')
   metrics.setDiscoverySource(() => [{ app: 'shop', ageSeconds: 1.5, failing: true }])
   let shown = await series(metrics)
   t.equal(shown.get('postern_snapshot_version'), 7)
+  t.equal(shown.get('postern_zone_down{zone="a"}'), 0)
+  t.equal(shown.get('postern_zone_down{zone="b"}'), 1)
   t.equal(shown.get('postern_requests_in_flight{app="shop"}'), 3)
   t.equal(shown.get('postern_requests_queued{app="shop"}'), 0)
   t.equal(shown.get('postern_backend_connections{app="shop",use="busy"}'), 3)
