@@ -15,7 +15,7 @@ import { Deploys } from './deploys/deploys.ts'
 import type { DiscoverySource } from './discovery.ts'
 import { Discovery } from './discovery.ts'
 import { Drains } from './drains.ts'
-import type { DynoSlot } from './dyno-slot.ts'
+import type { DynoSlot, SlotCondition } from './dyno-slot.ts'
 import { EmbeddedDns } from './embedded-dns.ts'
 import { EventLog } from './events.ts'
 import { HealthChecks } from './health/health-checks.ts'
@@ -161,6 +161,7 @@ export class ControlPlane {
       onChange: (app) => {
         this.#state.judged(app, this.#health.healthOf(app))
         this.zones.healthChanged(app)
+        this.deploys.wake(app)
         this.#settleSoon()
       },
     })
@@ -209,7 +210,7 @@ export class ControlPlane {
       log,
       config: () => this.#config,
       changed: (app) => this.#followDeploys(app),
-      condition: (app, processType, number) => this.#local.condition(app, processType, number),
+      condition: (app, processType, number) => this.#conditionOf(app, processType, number),
       slot: (app, processType, number) => this.#local.slot(app, processType, number),
       dynos: (app) => this.#registry.ofApp(app),
       observed: (dynoId) => dataPlane.observed(dynoId),
@@ -376,6 +377,15 @@ export class ControlPlane {
     this.#publish()
     // Deploys that were under way, or have begun with this, may go on from here.
     for (const { name } of config.apps) this.deploys.wake(name)
+  }
+
+  /** A dyno that fails its health check serves only because somebody has to. */
+  #conditionOf(app: string, processType: string, number: number): SlotCondition {
+    const condition = this.#local.condition(app, processType, number)
+    const dyno = this.#local.slot(app, processType, number)?.current?.dyno
+    const status = dyno ? this.#health.statusOf(app, dynoId(dyno)) : null
+    if (status?.health !== 'failing') return condition
+    return { ...condition, serving: false, reason: `fails its health check: ${status.reason}` }
   }
 
   /** A step of a deploy is durable, or a formation was scaled. */

@@ -105,6 +105,11 @@ export class DynoRunner {
     this.#log = context.log.child({ app: assignment.app, dyno: this.#name })
   }
 
+  /** As it is announced; null before and after. */
+  get dyno(): Dyno | null {
+    return this.#announced
+  }
+
   get state(): DynoState {
     return this.#announced?.state ?? 'down'
   }

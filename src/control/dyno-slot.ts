@@ -21,13 +21,18 @@ export interface SlotContext extends RunnerContext {
 
 /** How a number of a formation is doing, against what it is to run. */
 export interface SlotCondition {
-  /** What is wanted is up, and nothing else is left. */
+  /** What is wanted is up, where it is to be, and nothing else is left. */
   readonly settled: boolean
+  /** A dyno of the release that is wanted is up under the name. */
+  readonly serving: boolean
   /** What is wanted has ended unasked, or could not be started, at least once. */
   readonly crashed: boolean
   /** Why, the last time. */
   readonly reason: string
 }
+
+/** Of a number that nobody wants and that has no dyno. */
+export const NO_DYNO: SlotCondition = { settled: true, serving: false, crashed: false, reason: '' }
 
 /**
  * One number of a formation: `web.3`, whichever dynos have that name one after the other. Brings what runs to what is wanted, with
@@ -64,14 +69,17 @@ export class DynoSlot {
   }
 
   get condition(): SlotCondition {
-    const chosen = this.#successor ?? this.#current
-    if (this.#wanted === null) return { settled: this.#leaving.size === 0, crashed: false, reason: '' }
+    const current = this.#current
+    const wanted = this.#wanted
+    if (wanted === null) return { ...NO_DYNO, settled: this.#leaving.size === 0 }
+    const isUp = current !== null && current.state === 'up'
+    const serving = isUp && current.assignment.release.name === wanted.release.name
+    const chosen = this.#successor ?? current
     if (chosen === null || !this.#isWanted(chosen)) {
-      return { settled: false, crashed: this.#problem !== '', reason: this.#problem }
+      return { settled: false, serving, crashed: this.#problem !== '', reason: this.#problem }
     }
-    const { state, crashes, lastFailure } = chosen
-    const settled = chosen === this.#current && state === 'up' && this.#leaving.size === 0
-    return { settled, crashed: crashes > 0, reason: lastFailure }
+    const settled = chosen === current && isUp && this.#leaving.size === 0
+    return { settled, serving, crashed: chosen.crashes > 0, reason: chosen.lastFailure }
   }
 
   /** Programs that an earlier control plane left running under this name, before the first `want`. */

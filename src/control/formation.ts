@@ -1,6 +1,6 @@
 import type { Adoptable } from './adoption.ts'
 import type { SlotCondition, SlotContext, Wanted } from './dyno-slot.ts'
-import { DynoSlot } from './dyno-slot.ts'
+import { DynoSlot, NO_DYNO } from './dyno-slot.ts'
 
 export interface FormationContext extends SlotContext {
   /** Programs that an earlier control plane left running under this name, best first. */
@@ -37,7 +37,7 @@ export class Formation {
   }
 
   condition(number: number): SlotCondition {
-    return this.#slots.get(number)?.condition ?? { settled: true, crashed: false, reason: '' }
+    return this.#slots.get(number)?.condition ?? NO_DYNO
   }
 
   slot(number: number): DynoSlot | null {

@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts'
 import type { Adoption } from './adoption.ts'
 import type { DynoRunner } from './dyno-runner.ts'
 import type { DynoSlot, SlotCondition, Wanted } from './dyno-slot.ts'
-import { adoptedDyno } from './dyno-slot.ts'
+import { adoptedDyno, NO_DYNO } from './dyno-slot.ts'
 import type { FormationContext } from './formation.ts'
 import { Formation } from './formation.ts'
 import type { AddressPlan, Place } from './placement.ts'
@@ -78,7 +78,7 @@ export class LocalDynos {
   /** How a number is doing against what it is to run. */
   condition(app: string, processType: string, number: number): SlotCondition {
     const formation = this.#formations.get(app)?.get(processType)
-    return formation?.condition(number) ?? { settled: true, crashed: false, reason: '' }
+    return formation?.condition(number) ?? NO_DYNO
   }
 
   /** Dynos that are where none may be any more move: the new one first. */

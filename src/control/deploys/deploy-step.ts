@@ -108,12 +108,12 @@ function judgeBatch(state: AppState, facts: DeployFacts): Step | null {
   // All dynos of the release, those of earlier batches too: one that was up and is not has crashed, whoever saw it.
   for (const { processType, dynos } of facts.stocks) {
     const lost = dynos.find(
-      ({ number, settled, crashed }) =>
-        (crashed || !settled) && versionOf(state, processType, number) === record.release,
+      ({ number, serving, crashed }) =>
+        (crashed || !serving) && versionOf(state, processType, number) === record.release,
     )
     if (lost) {
-      const reason = lost.reason === '' ? 'it had to be started again' : lost.reason
-      return back(state, `${processType}.${lost.number} crashed: ${reason}`, facts)
+      const how = lost.crashed ? `crashed: ${lost.reason}` : lost.reason || 'had to be started again'
+      return back(state, `${processType}.${lost.number} ${how}`, facts)
     }
   }
   const whole = facts.nowMs >= record.phaseSinceMs + facts.holdMs
