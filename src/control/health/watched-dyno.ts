@@ -2,7 +2,7 @@ import type { HealthCheckConfig } from '../../config/config.ts'
 import type { Clock } from '../clock.ts'
 import { pause } from '../clock.ts'
 import type { Turns } from '../turns.ts'
-import type { Probe, ProbeTarget } from './http-probe.ts'
+import type { Probe } from './http-probe.ts'
 import type { Health } from './readiness.ts'
 
 /** Every interval is shortened by up to this part of it, so that checks of many dynos spread. */
@@ -13,8 +13,9 @@ export interface WatchedDynoContext {
   readonly clock: Clock
   /** Bound on the checks under way at once, of all dynos. */
   readonly turns: Turns
-  /** Read before every check. */
+  /** Both are read before every check. */
   check(): HealthCheckConfig
+  host(): string
   /** `reason` is '' for a check that passed. */
   checked(reason: string): void
   changed(health: Health, reason: string): void
@@ -22,7 +23,8 @@ export interface WatchedDynoContext {
 
 /** The checks of one dyno, one after the other, for as long as it is watched. */
 export class WatchedDyno {
-  readonly #target: ProbeTarget
+  readonly #address: string
+  readonly #port: number
   readonly #context: WatchedDynoContext
   readonly #stopped = new AbortController()
   #wait = new AbortController()
@@ -34,8 +36,14 @@ export class WatchedDyno {
   #failures: number
 
   /** `health`: what is held of it until checks say otherwise. */
-  constructor(target: ProbeTarget, health: Health, failures: number, context: WatchedDynoContext) {
-    this.#target = target
+  constructor(
+    { address, port }: { readonly address: string; readonly port: number },
+    health: Health,
+    failures: number,
+    context: WatchedDynoContext,
+  ) {
+    this.#address = address
+    this.#port = port
     this.#health = health
     this.#failures = failures
     this.#context = context
@@ -67,7 +75,7 @@ export class WatchedDyno {
   }
 
   async #live(): Promise<void> {
-    const { clock, turns, probe, check, checked } = this.#context
+    const { clock, turns, check, checked } = this.#context
     const { signal } = this.#stopped
     // What serves already can wait for its turn; of the others all that they wait for is the first check.
     if (this.#health === 'passing') await this.#pause(clock, check().intervalMs * Math.random())
