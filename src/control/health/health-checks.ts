@@ -168,11 +168,12 @@ export class HealthChecks {
   #newlyWatched(app: string, { id, name, address, port }: CheckedDyno): WatchedDyno {
     const { probe, clock, log, metrics, events, failures, presume, onChange } = this.#context
     const { host, check } = this.#apps.get(app)!
-    return new WatchedDyno({ address, port, host }, presume(app, id), failures(id), {
+    return new WatchedDyno({ address, port }, presume(app, id), failures(id), {
       probe,
       clock,
       turns: this.#turns,
       check: () => this.#apps.get(app)?.check ?? check!,
+      host: () => this.#apps.get(app)?.host ?? host,
       checked: (reason) => metrics.app(app).healthChecked(reason === ''),
       changed: (health, reason) => {
         const line = log.child({ app, dyno: name })

@@ -80,14 +80,17 @@ export class WatchedDyno {
     // What serves already can wait for its turn; of the others all that they wait for is the first check.
     if (this.#health === 'passing') await this.#pause(clock, check().intervalMs * Math.random())
     while (!signal.aborted) {
-      const reason = await turns.take(() =>
-        signal.aborted ? Promise.resolve('') : probe(this.#target, check(), signal),
-      )
+      const reason = await turns.take(async () => (signal.aborted ? '' : this.#probe()))
       if (signal.aborted) return
       checked(reason)
       this.#judge(reason)
       await this.#pause(clock, check().intervalMs * (1 - JITTER * Math.random()))
     }
+  }
+
+  #probe(): Promise<string> {
+    const { probe, check, host } = this.#context
+    return probe({ address: this.#address, port: this.#port, host: host() }, check(), this.#stopped.signal)
   }
 
   #judge(reason: string): void {
