@@ -32,7 +32,7 @@ export async function followDeploy(
     line: (text) => void (options.quiet || console.log(text)),
     draw: (text) => void (options.quiet || stdout.write(text)),
   })
-  const events = watchRouter(`app=${app}&kind=deploy,batch,gate`, options)
+  const events = watchRouter(`app=${encodeURIComponent(app)}&kind=deploy,batch,gate`, options)
   await events.next()
   try {
     let status = await begin()

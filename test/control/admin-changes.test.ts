@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { AdminServer } from '../../src/control/admin/admin-server.ts'
 import type { AdminSource } from '../../src/control/admin/admin-source.ts'
+import { StateStore } from '../../src/control/state/state-store.ts'
 import { askAdmin, type Method } from '../support/ask-admin.ts'
 import { scriptedAdmin } from '../support/scripted-admin.ts'
 
@@ -154,6 +155,36 @@ t.test('each change is in the audit trail: who, what, when; what was refused is 
   t.ok(Date.parse(entry!.at) >= before && Date.parse(entry!.at) <= Date.now())
   t.equal(((await ask('GET', '/audit?limit=1')).body as unknown[]).length, 1)
   t.match(await ask('GET', '/audit?limit=x'), { status: 422 })
+})
+
+t.test('a change that the audit trail cannot take is answered so', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'postern-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const { source, ask } = await open(t, {}, { state: await StateStore.open(folder) })
+  await mkdir(join(folder, 'audit.jsonl'))
+  t.match(await ask('PATCH', '/apps/shop', { maintenance: true }), {
+    status: 503,
+    body: {
+      id: 'unavailable',
+      message: /^it is done, but not in the audit trail: .*audit\.jsonl cannot be written: EISDIR$/,
+    },
+  })
+  t.equal(source.state.app('shop').maintenance, true)
+})
+
+t.test('a change that the disk refuses is answered so, and is not made', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'postern-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const { source, ask } = await open(t, {}, { state: await StateStore.open(folder) })
+  await mkdir(join(folder, 'apps', 'shop.json.new'))
+  await mkdir(join(folder, 'space.json.new'))
+  t.match(await ask('PATCH', '/apps/shop', { maintenance: true }), {
+    status: 503,
+    body: { id: 'unavailable', message: /shop\.json cannot be written: EISDIR$/ },
+  })
+  t.match(await ask('PUT', RULESET, { rules: [] }, { 'if-match': '"0"' }), { status: 503 })
+  t.match(source.config(), { trustedIpRanges: null, apps: [{ name: 'shop', maintenance: null }, {}] })
+  t.same((await ask('GET', '/audit')).body, [])
 })
 
 t.test('an app that is not there is told with those that are', async (t) => {

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Refusal } from '../refusal.ts'
 import type { AuditEntry } from '../state/records.ts'
 import type { StateStore } from '../state/state-store.ts'
 
@@ -24,6 +25,10 @@ export function keepAudit(app: FastifyInstance, state: StateStore): void {
     const content = reply.statusCode < 300 ? (request.routeOptions.config.audit?.(request) ?? null) : null
     if (content === null) return
     const at = new Date().toISOString()
-    await state.audit({ at, by: request.by, app: '', ...content })
+    try {
+      await state.audit({ at, by: request.by, app: '', ...content })
+    } catch (error) {
+      throw new Refusal('unavailable', `it is done, but not in the audit trail: ${(error as Error).message}`)
+    }
   })
 }

@@ -98,7 +98,7 @@ async function readEnd(path: string, bytes: number): Promise<string> {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, bytes - length)
     return buffer.toString('utf8', 0, bytesRead)
   } catch (error) {
-    throw new Error(`${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+    throw new Error(`state: ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
   } finally {
     await file.close()
   }
