@@ -12,7 +12,7 @@ export interface SettingsContext {
   config(): Config
   readonly state: StateStore
   readonly events: EventLog
-  /** Called when a change is durable: it is to be taken into use. */
+  /** What is set may be another by now: it is to be taken into use. */
   onChange(): void
 }
 
@@ -57,8 +57,7 @@ export class Settings {
       throw new Refusal('conflict', `the maintenance of ${name} is set in ${this.#file}; change it there`)
     }
     if ((state.app(name).maintenance ?? false) === on) return
-    await state.updateApp(name, (before) => ({ ...before, maintenance: on }))
-    this.#context.onChange()
+    await this.#use(state.updateApp(name, (before) => ({ ...before, maintenance: on })))
     events.emit({ kind: 'maintenance', app: name, maintenance: on, by })
   }
 
@@ -97,9 +96,17 @@ export class Settings {
     }
     const revision = (before?.revision ?? 0) + 1
     const inboundRuleset = { rules: checked, revision, changedAtMs: Date.now(), by }
-    await state.updateSpace((space) => ({ ...space, inboundRuleset }))
-    this.#context.onChange()
+    await this.#use(state.updateSpace((space) => ({ ...space, inboundRuleset })))
     events.emit({ kind: 'inbound-ruleset', rules: checked.length, by })
+  }
+
+  /** What is not durable is not in use either: a reload meanwhile may have taken it for more than it came to. */
+  async #use(written: Promise<void>): Promise<void> {
+    try {
+      await written
+    } finally {
+      this.#context.onChange()
+    }
   }
 
   /** How the file is called in answers. */
@@ -117,7 +124,8 @@ export function findApp(config: Config, name: string): AppConfig {
 }
 
 function etagOf(ruleset: SpaceState['inboundRuleset']): string {
-  return `"${ruleset?.revision ?? 0}"`
+  // With the time: a number that a refused write gave out may be given out again, to other rules.
+  return ruleset === null ? '"0"' : `"${ruleset.revision}-${ruleset.changedAtMs}"`
 }
 
 /** Strong comparison (RFC 9110 §8.8.3.2): a weak tag matches nothing. */

@@ -81,7 +81,7 @@ t.test('the inbound ruleset is replaced whole, by those who have seen the one be
   const second = await ask('PUT', RULESET, { rules }, { 'if-match': first.etag })
   t.match(second, {
     status: 200,
-    etag: '"1"',
+    etag: /^"1-\d+"$/,
     body: {
       set_by: 'api',
       created_by: 'socket',
@@ -97,9 +97,12 @@ t.test('the inbound ruleset is replaced whole, by those who have seen the one be
   })
   t.same((await ask('GET', RULESET)).body, second.body)
   t.equal(source.config().trustedIpRanges?.length, 2)
-  t.match(await ask('PUT', RULESET, { rules: [] }, { 'if-match': '"5", "1"' }), { status: 200, body: { rules: [] } })
+  t.match(await ask('PUT', RULESET, { rules: [] }, { 'if-match': `"5", ${second.etag}` }), {
+    status: 200,
+    body: { rules: [] },
+  })
   t.same(source.config().trustedIpRanges, [], 'no rule: no one may come')
-  t.match(await ask('PUT', RULESET, { rules }, { 'if-match': '*' }), { status: 200, etag: '"3"' })
+  t.match(await ask('PUT', RULESET, { rules }, { 'if-match': '*' }), { status: 200, etag: /^"3-/ })
 })
 
 t.test('of edits at the same time one is made, the others are told', async (t) => {
