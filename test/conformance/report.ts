@@ -92,6 +92,7 @@ function page(results: readonly Result[]): string {
 
 What Postern does with HTTP/1.1 on the wire, rule by rule: which section it comes from, and a test that holds it over real sockets, with bytes written by hand on
 both sides. The tests are in \`test/conformance/\`, one topic per file; \`npm run conformance\` runs them, prints this table and writes this page.
+Where Postern reads bytes otherwise than Node's parser does, and why: [differences](conformance-differences.md).
 
 ## Rules
 

@@ -226,8 +226,7 @@ class Client {
       this.#counts.add(answer.whole ? `whole, ${answer.framing}` : 'cut')
       if (plan === undefined || !answer.whole || plan.mistakable) continue
       const { writes, ending } = plan.plan
-      // An interim answer of HTTP/1.0 ends the connection to Node; Postern passes it on and reads the answer.
-      const understood = withOneLength(writes.join('').replace(/^HTTP\/1\.0 (?=1\d\d)/, 'HTTP/1.1 '))
+      const understood = withOneLength(withPlainInterims(writes.join('')))
       const bytes = Buffer.from(understood, 'latin1')
       const read = await readAnswer(bytes, exchange.method, ending === 'reset')
       if (!read.whole)
@@ -238,6 +237,14 @@ class Client {
     }
     return ''
   }
+}
+
+/** An interim answer of HTTP/1.0, or that says close, ends the connection to Node; Postern passes it on and reads the answer. */
+function withPlainInterims(text: string): string {
+  const interim = /^HTTP\/1\.[01] 1\d\d[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(text)?.[0]
+  if (interim === undefined) return text
+  const plain = interim.replace(/^HTTP\/1\.0/, 'HTTP/1.1').replace(/^Connection:.*\r\n/gim, '')
+  return plain + withPlainInterims(text.slice(interim.length))
 }
 
 function requestText({ tag, method, minorVersion, body }: Exchange): string {

@@ -73,6 +73,9 @@ t.test('answers that Node reads otherwise', async (t) => {
     const answer = { ...exchange, plan: { ...plan, writes: [coded(coding)] } }
     t.equal(await judgeAnswers(lane, [answer]), '', `the coding is ${JSON.stringify(coding)}`)
   }
+  const behind = `HTTP/1.1 102 Processing\r\nConnection: close\r\n\r\nHTTP/1.1 200 OK\r\nX-Tag: ${tag}\r\nContent-Length: 01\r\n\r\nx`
+  const answer = { ...exchange, plan: { ...plan, excess: false, writes: [behind] } }
+  t.equal(await judgeAnswers(lane, [answer]), '', 'an interim answer that says close')
 })
 
 t.test(
