@@ -1,9 +1,13 @@
+import { setTimeout } from 'node:timers/promises'
 import { OwnRuntimes } from '../control/runtimes/own-runtimes.ts'
 import type { Instance, Launch } from '../control/runtimes/runtime.ts'
 import { LaunchError } from '../control/runtimes/runtime.ts'
 import { dynoName } from '../model/dyno.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { DynoNews, DynoOrder } from './messages.ts'
+
+/** A child process starts at once; the start command of an operator may fetch an image first. */
+const LAUNCH_WAIT_MS = 5000
 
 /**
  * Runs the dynos for the control process, in the supervisor: so that they have a parent that lives as long as the router. When control
@@ -36,9 +40,17 @@ export class DynoHost {
     }
   }
 
-  /** What runs, and whether it was asked to end, once every launch that was ordered is through. */
+  /**
+   * What runs, and whether it was asked to end, once every launch that was ordered is through. One that takes its time is not waited
+   * for: the next control process knows nothing of it, and ends what comes of it.
+   */
   async running(): Promise<{ id: string; launch: Launch; stopping: boolean }[]> {
-    await Promise.all(this.#launching.values())
+    const waited = new AbortController()
+    await Promise.race([
+      Promise.all(this.#launching.values()),
+      setTimeout(LAUNCH_WAIT_MS, undefined, { signal: waited.signal }).catch(() => {}),
+    ])
+    waited.abort()
     return [...this.#instances].map(([id, { launch, stopping }]) => ({ id, launch, stopping }))
   }
 

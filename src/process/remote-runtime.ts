@@ -31,7 +31,9 @@ export class RemoteRuntime implements Runtime {
     const launch = this.#launches.get(news.id)
     this.#launches.delete(news.id)
     if (news.kind === 'launched') {
-      launch?.resolve(this.#instance(news.id))
+      if (launch) launch.resolve(this.#instance(news.id))
+      // Another control process ordered it, and ended before it ran; this one has started another in its place.
+      else if (!this.#instances.has(news.id)) this.#order({ kind: 'stopInstance', id: news.id, graceMs: 0 })
     } else if (news.kind === 'launchFailed') {
       launch?.reject(new LaunchError(news.message, news.portTaken))
     } else {
