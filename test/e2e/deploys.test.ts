@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import t from 'tap'
-import { Client } from 'undici'
-import type { SpaceEvent } from '../../src/control/events.ts'
+import { EventWatch } from '../support/event-watch.ts'
 import { RouterProcess } from '../support/router-process.ts'
 
 // The promise: of n dynos at most ceil(n / 4) are replaced at once, and at every instant of a deploy the rest serve: one where there is only one. By the
@@ -17,44 +16,10 @@ const apps = (version: string) =>
   ).join('')
 const MORE = 'workers: 1\ndeploy: { hold: 200ms, shutdownGrace: 10s }'
 
-/** What the router tells, until it is closed. */
-class Watch {
-  readonly events: SpaceEvent[] = []
-  readonly #client: Client
-
-  private constructor(client: Client) {
-    this.#client = client
-  }
-
-  static async open(socketPath: string): Promise<Watch> {
-    const watch = new Watch(new Client('http://postern', { socketPath, bodyTimeout: 0 }))
-    const { body } = await watch.#client.request({ path: '/events', method: 'GET' })
-    void watch.#read(body).catch(() => {})
-    return watch
-  }
-
-  async close(): Promise<void> {
-    await this.#client.destroy()
-  }
-
-  async #read(body: AsyncIterable<Buffer>): Promise<void> {
-    let text = ''
-    for await (const chunk of body) {
-      text += chunk.toString('utf8')
-      const whole = text.split('\n\n')
-      text = whole.pop()!
-      for (const block of whole) {
-        const data = /^data: (.*)$/m.exec(block)
-        if (data) this.events.push(JSON.parse(data[1]!))
-      }
-    }
-  }
-}
-
 t.test('formations of 1 to 13 dynos roll as they are to', { timeout: 300_000 }, async (t) => {
   const router = await RouterProcess.start(apps('one'), { more: MORE, cidr: '127.61.0.0/16' })
   t.teardown(() => router.stop())
-  const watch = await Watch.open(`${router.directory}/admin.sock`)
+  const watch = await EventWatch.open(router)
   t.teardown(() => watch.close())
   router.write(apps('two'), MORE)
   const ended = () => watch.events.filter(({ kind, phase }) => kind === 'deploy' && phase === 'succeeded')
