@@ -7,8 +7,6 @@ import { DeployKills } from '../support/deploy-kills.ts'
 t.test('control is killed in the middle of deploys', { timeout: 300_000 }, async (t) => {
   const stage = await DeployKills.start('127.65.0.0/16')
   t.teardown(() => stage.stop())
-  for (const afterMs of [0, 1300]) {
-    const { points, problems } = await stage.kill(afterMs)
-    t.same(problems, [], points.join(', '))
-  }
+  const { points, problems } = await stage.kill(700)
+  t.same(problems, [], points.join(', '))
 })

@@ -116,9 +116,8 @@ export class Deploys {
           const state = this.#context.store.app(app.name)
           this.#durable.set(app.name, state)
           if (state.deploy?.phase === 'watching') {
-            // What was counted went with the one who counted. Dynos that are only just started have to come up again.
-            const phase = fresh ? 'replacing' : 'watching'
-            const deploy = { ...state.deploy, phase, phaseSinceMs: this.#context.clock.now() } as const
+            // What was counted went with the one who counted; and what was up only just before may not be known as such here.
+            const deploy = { ...state.deploy, phase: 'replacing', phaseSinceMs: this.#context.clock.now() } as const
             await this.#write(app.name, { ...state, deploy })
           }
           await this.#follow(app, config, fresh)
@@ -319,11 +318,12 @@ export class Deploys {
       state = forgetMoved(state, processType, quantityOf(app, state, processType))
     }
     const contents = fileContents(app)
-    if (contents === state.fileContents) return this.#write(app.name, state)
-    state = { ...state, fileContents: contents }
     const release = { by: FILE, label: '', description: 'Changed in the file', ...releaseContents(app, state, config) }
+    // Of an app whose dynos run elsewhere there is nothing to keep: a space may have thousands.
+    const isBlank = Object.keys(release.processes).length === 0
+    if (contents === state.fileContents || isBlank) return this.#write(app.name, state)
+    state = { ...state, fileContents: contents }
     const current = releaseOf(state, state.current)
-    if (Object.keys(release.processes).length === 0) return this.#write(app.name, state)
     if (current !== null && contentsText(current) === contentsText(release)) {
       if (!underWay(state.deploy) || state.deploy.phase === 'rolling-back') return this.#write(app.name, state)
       const next = rollBack(state, 'the file was changed back', true, clock.now())
