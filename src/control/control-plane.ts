@@ -360,7 +360,7 @@ export class ControlPlane {
   #use(file: Config): void {
     const config = this.#effectiveOf(file)
     // First what may refuse it.
-    this.#local.apply(file, (app) => this.deploys.wanted(file.apps.find(({ name }) => name === app)!))
+    this.#local.apply(file, (app) => this.deploys.wanted(app))
     this.#config = file
     this.#effective = config
     this.#listed.apply(config)

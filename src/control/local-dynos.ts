@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts'
+import type { AppConfig, Config } from '../config/config.ts'
 import type { Adoption } from './adoption.ts'
 import type { DynoRunner } from './dyno-runner.ts'
 import type { DynoSlot, SlotCondition, Wanted } from './dyno-slot.ts'
@@ -47,8 +47,8 @@ export class LocalDynos {
    * All apps of the configuration, and no others.
    * @throws RangeError when there are dynos to place and the space has no room for any; then nothing was changed.
    */
-  apply(config: Config, wanted: (app: string) => WantedDynos): void {
-    const byApp = new Map(config.apps.map(({ name }) => [name, wanted(name)]))
+  apply(config: Config, wanted: (app: AppConfig) => WantedDynos): void {
+    const byApp = new Map(config.apps.map((app) => [app.name, wanted(app)]))
     const runsHere = [...byApp.values()].some((types) => types.size > 0)
     if (runsHere && this.#plan?.cidr !== config.space.cidr) this.#plan = addressPlan(config.space.cidr)
     this.#cidr = config.space.cidr
