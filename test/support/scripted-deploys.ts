@@ -1,6 +1,6 @@
 import type { DeployDoor } from '../../src/control/admin/doors.ts'
 import type { DeployStatus } from '../../src/control/deploys/deploy-status.ts'
-import type { DeployRequest } from '../../src/control/deploys/deploys.ts'
+import type { DeployRequest } from '../../src/control/deploys/orders.ts'
 import type { EventContent, EventLog } from '../../src/control/events.ts'
 import { Refusal } from '../../src/control/refusal.ts'
 import type { DeployPhase, ReleaseRecord } from '../../src/control/state/records.ts'

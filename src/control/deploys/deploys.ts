@@ -1,4 +1,3 @@
-import { basename } from 'node:path'
 import type { AppConfig, Config } from '../../config/config.ts'
 import type { Dyno } from '../../model/dyno.ts'
 import type { DynoObservation } from '../../model/dyno-observation.ts'
@@ -18,15 +17,12 @@ import {
   fileContents,
   localProcessTypes,
   quantityOf,
-  type ReleaseContents,
   releaseContents,
-  settingsOf,
   wantedDynos,
 } from './app-settings.ts'
 import {
   beginDeploy,
   forgetMoved,
-  type NewRelease,
   releaseAtOnce,
   releaseOf,
   rollBack,
@@ -37,20 +33,16 @@ import { DeployRunner } from './deploy-runner.ts'
 import { type DeployStatus, deployStatus } from './deploy-status.ts'
 import { deployEvent, type StockFacts } from './deploy-step.ts'
 import { sampleSoFar } from './gate-watch.ts'
-import { batchSize } from './plan.ts'
-
-export interface DeployRequest {
-  /** By process type, such as the file does not have. */
-  readonly commands?: Readonly<Record<string, string>>
-  /** null takes a variable away. Only such as the file does not set. */
-  readonly env?: Readonly<Record<string, string | null>>
-  readonly label?: string
-  /** Start first, in every batch. */
-  readonly surge?: boolean
-  /** Dynos of the first batch, after which the deploy is paused; 0 or left out: none. */
-  readonly canary?: number
-  readonly by: string
-}
+import {
+  abort,
+  type DeployRequest,
+  deployOrder,
+  pause,
+  type ReleaseOrder,
+  resume,
+  rollbackOrder,
+  scale,
+} from './orders.ts'
 
 export interface DeploysContext {
   readonly store: StateStore
@@ -67,10 +59,9 @@ export interface DeploysContext {
   observed(dynoId: string): DynoObservation | null
 }
 
-/** The file. */
+/** Who makes the releases that come from it. */
 const FILE = 'the file'
 const RETRY_MS = 1000
-const MOST_DYNOS = 1000
 
 /**
  * The one door to releases and deploys. What an app is to run is durable before any dyno is touched, and what a dyno is to run
@@ -110,20 +101,7 @@ export class Deploys {
    * @throws Refusal unavailable
    */
   async begin(config: Config, fresh: boolean): Promise<void> {
-    await Promise.all(
-      config.apps.map((app) =>
-        this.#inTurn(app.name, async () => {
-          const state = this.#context.store.app(app.name)
-          this.#durable.set(app.name, state)
-          if (state.deploy?.phase === 'watching') {
-            // What was counted went with the one who counted; and what was up only just before may not be known as such here.
-            const deploy = { ...state.deploy, phase: 'replacing', phaseSinceMs: this.#context.clock.now() } as const
-            await this.#write(app.name, { ...state, deploy })
-          }
-          await this.#follow(app, config, fresh)
-        }),
-      ),
-    )
+    await Promise.all(config.apps.map((app) => this.#inTurn(app.name, () => this.#takeUp(app, config, fresh))))
   }
 
   /**
@@ -132,7 +110,14 @@ export class Deploys {
    * @throws Refusal unavailable
    */
   async configure(config: Config): Promise<void> {
-    await Promise.all(config.apps.map((app) => this.#inTurn(app.name, () => this.#follow(app, config, false))))
+    const before = new Set(this.#context.config().apps.map(({ name }) => name))
+    await Promise.all(
+      config.apps.map((app) =>
+        this.#inTurn(app.name, () =>
+          before.has(app.name) ? this.#follow(app, config, false) : this.#takeUp(app, config, true),
+        ),
+      ),
+    )
   }
 
   /** Something about the dynos of the app is different, or about what they are to run. */
@@ -154,93 +139,29 @@ export class Deploys {
 
   /** The next release. Resolves when it is durable; `status` tells how it goes. @throws Refusal */
   deploy(app: string, request: DeployRequest): Promise<DeployStatus> {
-    return this.#ordered(app, async (config, state) => {
-      this.#notWhileGoing(app, state)
-      for (const processType of Object.keys(request.commands ?? {})) {
-        if (config.formation.some((each) => each.processType === processType)) {
-          throw this.#owned(`the dynos of ${processType} of ${app} are`)
-        }
-      }
-      for (const key of Object.keys(request.env ?? {})) {
-        if (key in config.env) throw this.#owned(`the variable ${key} of ${app} is`)
-      }
-      const commands = { ...state.commands, ...request.commands }
-      const env: Record<string, string> = { ...state.env }
-      for (const [key, value] of Object.entries(request.env ?? {})) {
-        if (value === null) delete env[key]
-        else env[key] = value
-      }
-      const contents = releaseContents(config, { commands, env }, this.#context.config())
-      if (Object.keys(contents.processes).length === 0) {
-        throw new Refusal('conflict', `${app} has no dynos that run here; give the command of a process type`)
-      }
-      const canary = request.canary ?? 0
-      const web = quantityOf(config, state, 'web')
-      const most = batchSize(web, this.#context.config().deploy.batchPercent)
-      if (canary > most) {
-        throw new Refusal(
-          'invalid_params',
-          `a canary of ${canary}: at most ${most} of ${web} dynos are replaced at once`,
-        )
-      }
-      const release = { by: request.by, label: request.label ?? '', description: 'Deploy', ...contents }
-      await this.#begin(app, state, release, { commands, env }, { surge: request.surge ?? false, canary })
-    })
+    return this.#ordered(app, (config, state) =>
+      this.#begin(app, state, deployOrder(this.#context.config(), config, state, request)),
+    )
   }
 
   /** A new release with the contents of an old one; null: of the last that succeeded before the present one. @throws Refusal */
   rollback(app: string, { version, by }: { version: number | null; by: string }): Promise<DeployStatus> {
-    return this.#ordered(app, async (config, state) => {
-      this.#notWhileGoing(app, state)
-      const before = state.releases.filter(
-        (release) => release.version < state.current && release.status === 'succeeded',
-      )
-      const old = version === null ? before.at(-1) : releaseOf(state, version)
-      if (!old) {
-        const which = version === null ? 'release before the present one' : `release v${version}`
-        throw new Refusal('not_found', `${app} has no ${which}`)
-      }
-      if (old.version === state.current && !underWay(state.deploy)) {
-        throw new Refusal('conflict', `${app} runs v${old.version}`)
-      }
-      const { processes, env, label } = old
-      const release = { by, label, description: `Rollback to v${old.version}`, processes, env }
-      await this.#begin(app, state, release, settingsOf(config, old), { surge: false, canary: 0 })
-    })
+    return this.#ordered(app, (config, state) => this.#begin(app, state, rollbackOrder(config, state, version, by)))
   }
 
   /** After the present batch. @throws Refusal */
   pause(app: string, by: string): Promise<DeployStatus> {
-    return this.#change(app, by, 'pause', (state) => {
-      const { phase } = state.deploy!
-      if (phase === 'paused') throw new Refusal('conflict', `the deploy of ${app} is paused already`)
-      if (phase === 'rolling-back')
-        throw new Refusal('conflict', `the deploy of ${app} is rolled back; that cannot wait`)
-      return { ...state, deploy: { ...state.deploy!, pauseAsked: true } }
-    })
+    return this.#change(app, by, 'pause', (state) => pause(app, state))
   }
 
   /** @throws Refusal */
   resume(app: string, by: string): Promise<DeployStatus> {
-    return this.#change(app, by, 'resume', (state) => {
-      const deploy = state.deploy!
-      if (deploy.phase === 'paused') {
-        const phaseSinceMs = this.#context.clock.now()
-        return { ...state, deploy: { ...deploy, phase: 'replacing', phaseSinceMs, reason: '' } }
-      }
-      if (deploy.pauseAsked) return { ...state, deploy: { ...deploy, pauseAsked: false } }
-      throw new Refusal('conflict', `the deploy of ${app} is not paused`)
-    })
+    return this.#change(app, by, 'resume', (state) => resume(app, state, this.#context.clock.now()))
   }
 
   /** Back to the release before. @throws Refusal */
   abort(app: string, by: string): Promise<DeployStatus> {
-    return this.#change(app, by, 'abort', (state) => {
-      if (state.deploy!.phase === 'rolling-back') {
-        throw new Refusal('conflict', `the deploy of ${app} is rolled back already`)
-      }
-      return rollBack(state, `aborted by ${by}`, true, this.#context.clock.now())
-    })
+    return this.#change(app, by, 'abort', (state) => abort(app, state, by, this.#context.clock.now()))
   }
 
   /** null: there was no deploy yet. @throws Refusal not_found */
@@ -265,20 +186,8 @@ export class Deploys {
   /** @throws Refusal */
   async scale(app: string, processType: string, quantity: number, by: string): Promise<void> {
     await this.#inTurn(app, async () => {
-      const config = this.#appConfig(app)
-      const state = this.#state(app)
-      this.#localType(config, state, processType)
-      const source = config.formation.find((each) => each.processType === processType)?.source
-      if (source?.kind === 'command' && source.quantity !== null) {
-        throw this.#owned(`the quantity of ${processType} of ${app} is`)
-      }
-      if (!Number.isInteger(quantity) || quantity < 0 || quantity > MOST_DYNOS) {
-        throw new Refusal('invalid_params', `${quantity} dynos: give a whole number from 0 to ${MOST_DYNOS}`)
-      }
-      const quantities = { ...state.quantities, [processType]: quantity }
-      await this.#write(app, { ...forgetMoved(state, processType, quantity), quantities }, [
-        { kind: 'formation', processType, quantity, by },
-      ])
+      const next = scale(this.#context.config(), this.#appConfig(app), this.#state(app), processType, quantity)
+      await this.#write(app, next, [{ kind: 'formation', processType, quantity, by }])
       this.#context.changed(app)
       this.wake(app)
     })
@@ -301,13 +210,26 @@ export class Deploys {
 
   async #advance(app: string): Promise<void> {
     this.#due.delete(app)
-    if (this.#stopped) return
+    // Of an app that the file does not have any more the dynos end, and its deploy rests.
+    if (this.#stopped || !this.#context.config().apps.some(({ name }) => name === app)) return
     try {
       await this.#runner(app).advance()
     } catch (error) {
       this.#context.log.error({ app }, `the deploy cannot go on: ${(error as Error).message}`)
       this.#context.clock.after(RETRY_MS, () => this.wake(app))
     }
+  }
+
+  /** An app none of whose dynos is known here yet. `fresh`: none runs. */
+  async #takeUp(app: AppConfig, config: Config, fresh: boolean): Promise<void> {
+    const state = this.#context.store.app(app.name)
+    this.#durable.set(app.name, state)
+    if (state.deploy?.phase === 'watching') {
+      // What was counted went with the one who counted; and what was up only just before may not be known as such here.
+      const deploy = { ...state.deploy, phase: 'replacing', phaseSinceMs: this.#context.clock.now() } as const
+      await this.#write(app.name, { ...state, deploy })
+    }
+    await this.#follow(app, config, fresh)
   }
 
   /** The state follows the file. */
@@ -332,18 +254,14 @@ export class Deploys {
       const next = releaseAtOnce(state, release, clock.now())
       await this.#write(app.name, next, [releaseEvent(next.releases.at(-1)!)])
     } else {
-      await this.#begin(app.name, state, release, state, { surge: false, canary: 0 })
+      await this.#begin(app.name, state, { release, settings: state, surge: false, canary: 0 })
     }
     this.wake(app.name)
   }
 
-  async #begin(
-    app: string,
-    state: AppState,
-    release: NewRelease & ReleaseContents,
-    { commands, env }: Pick<AppState, 'commands' | 'env'>,
-    { surge, canary }: { surge: boolean; canary: number },
-  ): Promise<void> {
+  async #begin(app: string, state: AppState, order: ReleaseOrder): Promise<void> {
+    const { release, surge, canary } = order
+    const { commands, env } = order.settings
     const old = this.#webDynos(app).filter((dyno) => dyno.release === `v${state.current}`)
     const baseline = sampleSoFar(old, this.#context.observed)
     const nowMs = this.#context.clock.now()
@@ -355,7 +273,6 @@ export class Deploys {
 
   #change(app: string, by: string, what: string, change: (state: AppState) => AppState): Promise<DeployStatus> {
     return this.#ordered(app, async (_config, state) => {
-      if (!underWay(state.deploy)) throw new Refusal('conflict', `no deploy of ${app} is under way`)
       const next = change(state)
       await this.#write(app, next, [{ ...deployEvent(what, next.deploy!, next.deploy!.reason), by }])
     })
@@ -433,23 +350,6 @@ export class Deploys {
   /** @throws Refusal not_found */
   #appConfig(app: string): AppConfig {
     return findApp(this.#context.config(), app)
-  }
-
-  #localType(config: AppConfig, state: AppState, processType: string): void {
-    if (localProcessTypes(config, state).includes(processType)) return
-    const elsewhere = config.formation.some((each) => each.processType === processType)
-    if (elsewhere) throw new Refusal('conflict', `the dynos of ${processType} of ${config.name} do not run here`)
-    throw new Refusal('not_found', `${config.name} has no process type ${processType}`)
-  }
-
-  #notWhileGoing(app: string, { deploy }: AppState): void {
-    if (!underWay(deploy) || deploy.phase === 'paused' || deploy.phase === 'rolling-back') return
-    throw new Refusal('conflict', `v${deploy.release} of ${app} is being deployed; wait for it, pause it or abort it`)
-  }
-
-  #owned(what: string): Refusal {
-    const { file } = this.#context.config()
-    return new Refusal('conflict', `${what} set in ${basename(file) || 'the configuration'}; change it there`)
   }
 }
 

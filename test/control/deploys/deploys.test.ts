@@ -290,6 +290,22 @@ t.test('scaling adds and takes away the highest numbers, during a deploy too', a
   t.match(fake.deploys.status('shop'), { phase: 'succeeded' })
 })
 
+t.test('an app that is taken out of the file in the middle of a deploy goes on when it is back', async (t) => {
+  const fake = await startWith(t, 4)
+  await fake.deploys.deploy('shop', { by })
+  await fake.calm()
+  await fake.reload(null)
+  await fake.advance(60_000)
+  t.equal(fake.releases, '')
+  await fake.reload(worker(undefined))
+  t.equal(fake.releases, 'v2 v1 v1 v1')
+  await fake.advance(60_000)
+  t.equal(fake.releases, 'v2 v2 v2 v2')
+  await fake.reload(null)
+  await fake.reload(worker(undefined, 'run two'))
+  t.equal(fake.releases, 'v3 v3 v3 v3', 'where none runs there is nothing to roll')
+})
+
 t.test('an app that is blank gets its first release from the API', async (t) => {
   const fake = await start(t, { formation: {} })
   t.equal(fake.releases, '')

@@ -164,21 +164,21 @@ export class FakeSpace {
   }
 
   /** Another file, and what follows from it at once. */
-  async reload(app: App, deploy: App = {}): Promise<void> {
+  async reload(app: App | null, deploy: App = {}): Promise<void> {
     await this.take(app, deploy)
     await this.calm()
   }
 
-  /** Another file. */
-  async take(app: App, deploy: App = {}): Promise<void> {
-    const config = this.config(app, deploy)
+  /** Another file; null: without the app. */
+  async take(app: App | null, deploy: App = {}): Promise<void> {
+    const config = app === null ? { ...this.#config, apps: [] } : this.config(app, deploy)
     await this.deploys.configure(config)
     this.#config = config
     this.#use()
   }
 
   #use(): void {
-    this.#local.apply(this.#config, () => this.deploys.wanted(this.#config.apps[0]!))
+    this.#local.apply(this.#config, (name) => this.deploys.wanted(this.#config.apps.find((app) => app.name === name)!))
     this.deploys.wake('shop')
   }
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { NAME, readVariable } from '../../../config/names.ts'
 import type { DeployStatus } from '../../deploys/deploy-status.ts'
-import type { DeployRequest } from '../../deploys/deploys.ts'
+import type { DeployRequest } from '../../deploys/orders.ts'
 import { Refusal } from '../../refusal.ts'
 import { findApp } from '../../settings.ts'
 import type { AdminSource } from '../admin-source.ts'
