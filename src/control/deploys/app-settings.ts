@@ -12,9 +12,10 @@ import { releaseOf, underWay, versionOf } from './deploy-record.ts'
 /** What a release is, beside its number and its history. */
 export type ReleaseContents = Pick<ReleaseRecord, 'processes' | 'env'>
 
-/** What the file says of what dynos run, as text to compare by. How many, and where, is no part of it. */
+/** What the file says of what dynos run, as text to compare by; '' nothing. How many, and where, is no part of it. */
 export function fileContents(app: AppConfig): string {
-  return contentsText({ processes: fileProcesses(app), env: app.env })
+  const processes = fileProcesses(app)
+  return Object.keys(processes).length === 0 ? '' : contentsText({ processes, env: app.env })
 }
 
 /** As text to compare by. */

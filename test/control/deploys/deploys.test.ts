@@ -314,6 +314,10 @@ t.test('an app that is blank gets its first release from the API', async (t) => 
   await fake.advance(10_000)
   t.equal(fake.releases, 'v1')
   t.match(fake.deploys.status('shop'), { phase: 'succeeded', from: '' })
+  await fake.deploys.deploy('shop', { by, env: { A: '1' } })
+  await fake.takeOver()
+  await fake.advance(60_000)
+  t.equal(fake.releases, 'v2', 'the file has said nothing new')
 })
 
 t.test('a restart is another dyno of the same release', async (t) => {
