@@ -178,7 +178,7 @@ export class FakeSpace {
   }
 
   #use(): void {
-    this.#local.apply(this.#config, (name) => this.deploys.wanted(this.#config.apps.find((app) => app.name === name)!))
+    this.#local.apply(this.#config, (app) => this.deploys.wanted(app))
     this.deploys.wake('shop')
   }
 
