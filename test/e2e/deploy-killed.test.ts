@@ -5,8 +5,8 @@ import { DeployKills } from '../support/deploy-kills.ts'
 // `node test/soak/deploy-kills.ts` sweeps over many more points.
 
 t.test('control is killed in the middle of deploys', { timeout: 300_000 }, async (t) => {
-  const stage = await DeployKills.start('127.65.0.0/16')
+  const stage = await DeployKills.start('127.65.0.0/16', ['several'])
   t.teardown(() => stage.stop())
-  const { points, problems } = await stage.kill(700)
+  const { points, problems } = await stage.kill(900)
   t.same(problems, [], points.join(', '))
 })

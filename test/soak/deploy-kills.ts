@@ -14,7 +14,7 @@ const option = (name: string, fallback: number) => {
 }
 
 const kills = option('kills', 40)
-const stage = await DeployKills.start('127.64.0.0/16')
+const stage = await DeployKills.start('127.64.0.0/16', ['several', 'single', 'bad'])
 const seen = new Map<string, number>()
 let bad = 0
 try {

@@ -8,7 +8,6 @@ import { RouterProcess } from './router-process.ts'
 /** By app: how many dynos it has, and what is wrong with each release that comes. */
 const APPS = { several: { dynos: 4, mood: '' }, single: { dynos: 1, mood: '' }, bad: { dynos: 4, mood: 'no-boot' } }
 type AppName = keyof typeof APPS
-const NAMES = Object.keys(APPS) as AppName[]
 const program = resolve(import.meta.dirname, 'release-dyno.js')
 
 export interface KillOutcome {
@@ -20,23 +19,25 @@ export interface KillOutcome {
 
 /** A router whose control process is killed in the middle of deploys, under load, again and again. */
 export class DeployKills {
+  readonly #names: readonly AppName[]
   readonly #router: RouterProcess
   readonly #loads: readonly MixedLoad[]
   #count = 0
 
-  private constructor(router: RouterProcess, loads: readonly MixedLoad[]) {
+  private constructor(names: readonly AppName[], router: RouterProcess, loads: readonly MixedLoad[]) {
+    this.#names = names
     this.#router = router
     this.#loads = loads
   }
 
-  static async start(cidr: string): Promise<DeployKills> {
-    const apps = NAMES.map(
+  static async start(cidr: string, names: readonly AppName[]): Promise<DeployKills> {
+    const apps = names.map(
       (name) =>
         `  ${name}: { domains: [${name}.example.com], formation: { web: { quantity: ${APPS[name].dynos}, command: node ${program} } } }\n`,
     )
     const more = 'workers: 1\ndeploy: { hold: 400ms, drainTimeout: 5s, shutdownGrace: 5s, minRequests: 1000 }'
     const router = await RouterProcess.start(apps.join(''), { more, cidr })
-    const loads = NAMES.map((name) => {
+    const loads = names.map((name) => {
       const host = `${name}.example.com`
       return new MixedLoad({
         port: router.port,
@@ -47,7 +48,7 @@ export class DeployKills {
         webSockets: 0,
       })
     })
-    return new DeployKills(router, loads)
+    return new DeployKills(names, router, loads)
   }
 
   get requests(): number {
@@ -57,24 +58,25 @@ export class DeployKills {
   /** Deploys to every app, and kills control so long after; resolves when all deploys have ended. */
   async kill(afterMs: number): Promise<KillOutcome> {
     const router = this.#router
+    const names = this.#names
     const problems: string[] = []
     const failures = this.#loads.map((load) => load.failures.length)
     const before = await this.#processes()
     const version = String(++this.#count)
-    for (const name of NAMES) {
+    for (const name of names) {
       const env = { V: version, ...(APPS[name].mood !== '' && { MOOD: APPS[name].mood }) }
       const { status, text } = await router.change('POST', `/apps/${name}/deploy`, { env })
       if (status !== 202) problems.push(`${name}: ${text}`)
     }
     await setTimeout(afterMs)
     const pid = await router.pid('control')
-    const points = await Promise.all(NAMES.map(async (name) => this.#point(name)))
+    const points = await Promise.all(names.map(async (name) => this.#point(name)))
     process.kill(pid, 'SIGKILL')
     await router.until(async () => ![-1, pid].includes(await router.pid('control')))
     await router.until(async () =>
-      (await Promise.all(NAMES.map((name) => this.#status(name)))).every((s) => !s.underWay),
+      (await Promise.all(names.map((name) => this.#status(name)))).every((s) => !s.underWay),
     )
-    for (const name of NAMES) {
+    for (const name of names) {
       const { phase, release, from, reason } = await this.#status(name)
       const wanted = APPS[name].mood === '' ? 'succeeded' : 'failed'
       if (phase !== wanted) problems.push(`${name}: ${phase} (${reason})`)
@@ -88,7 +90,7 @@ export class DeployKills {
     if (after !== before) problems.push(`${after} dyno processes, ${before} before`)
     for (const [index, load] of this.#loads.entries()) {
       const lost = load.failures.slice(failures[index])
-      if (lost.length > 0) problems.push(`${NAMES[index]}: ${lost.length} failed: ${[...new Set(lost)].join(' | ')}`)
+      if (lost.length > 0) problems.push(`${names[index]}: ${lost.length} failed: ${[...new Set(lost)].join(' | ')}`)
     }
     return { points, problems }
   }
