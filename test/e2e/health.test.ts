@@ -94,10 +94,8 @@ t.test(
     )
     t.teardown(() => router.stop())
     const shop = async () => (await router.dynos()).filter(({ app }) => app === 'shop')
-    t.strictSame(
-      (await shop()).map(({ state, health }) => `${state} ${health}`),
-      ['up passing', 'up passing'],
-    )
+    const passing = async () => (await shop()).map(({ state, health }) => `${state} ${health}`).join()
+    await router.until(async () => (await passing()) === 'up passing,up passing')
     const client = await router.client()
     client.send('GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n')
     t.match((await client.answer()).body, /checked before: [1-9]/, 'it had not been up before its check passed')
