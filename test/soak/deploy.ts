@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import type { DynoRow } from '../../src/control/admin/dyno-rows.ts'
+import type { DeployStatus } from '../../src/control/deploys/deploy-status.ts'
 import { MixedLoad } from '../support/mixed-load.ts'
 import { RouterProcess } from '../support/router-process.ts'
 
@@ -20,7 +20,8 @@ const DRAIN_S = 4
 const program = resolve(import.meta.dirname, '../support/release-dyno.js')
 const apps = (version: number) =>
   `  shop: { domains: [shop.example.com], env: { V: "${version}" }, formation: { web: { quantity: ${DYNOS}, command: node ${program} } } }\n`
-const more = `workers: 2\ndeploy: { hold: 1s, drainTimeout: ${DRAIN_S}s, shutdownGrace: 5s }`
+// On a machine that is short of processors, programs that have just begun are slower than those before: times are not what this is about.
+const more = `workers: 2\ndeploy: { hold: 1s, drainTimeout: ${DRAIN_S}s, shutdownGrace: 5s, maxP95Increase: 9999% }`
 
 const router = await RouterProcess.start(apps(0), { more, cidr: '127.62.0.0/16' })
 let failed = false
@@ -44,12 +45,15 @@ try {
     const beganAtMs = performance.now()
     let fewest = DYNOS
     router.write(apps(i), more)
-    const isNew = ({ release, state }: DynoRow) => release === `v${i + 1}` && state === 'up'
+    let status: DeployStatus | null = null
     await router.until(async () => {
       const rows = await router.dynos()
       fewest = Math.min(fewest, rows.filter(({ state }) => state === 'up').length)
-      return rows.length === DYNOS && rows.every(isNew)
+      const { status: code, text } = await router.admin('/apps/shop/deploy')
+      status = code === 200 ? (JSON.parse(text) as DeployStatus) : null
+      return status?.release === `v${i + 1}` && !status.underWay
     })
+    const { phase, reason } = status as unknown as DeployStatus
     const seconds = (performance.now() - beganAtMs) / 1000
     const requests = load.requests - before.requests
     const rate = (requests / seconds).toFixed(0)
@@ -57,8 +61,8 @@ try {
     const said = [...new Set(lost)].slice(0, 5).join(' | ')
     verdict(
       `deploy ${i} of ${DYNOS} dynos`,
-      lost.length === 0 && fewest >= DYNOS - 2,
-      `${seconds.toFixed(1)} s, ${requests} requests (${rate}/s), ${lost.length} failed ${said}; at least ${fewest} dynos up`,
+      phase === 'succeeded' && lost.length === 0 && fewest >= DYNOS - 2,
+      `${phase} ${reason} in ${seconds.toFixed(1)} s, ${requests} requests (${rate}/s), ${lost.length} failed ${said}; at least ${fewest} dynos up`,
     )
     const ends = [...router.log.slice(before.log).matchAll(/told to end with (\d+) requests and (\d+) WebSockets/g)]
     const busy = ends.filter(([, requests, webSockets]) => requests !== '0' || webSockets !== '0').map(([text]) => text)
