@@ -6,7 +6,7 @@ import type { AppState } from '../state/records.ts'
 import { underWay } from './deploy-record.ts'
 import type { DeployFacts, Step, StockFacts } from './deploy-step.ts'
 import { nextStep } from './deploy-step.ts'
-import type { Verdict } from './gate.ts'
+import type { Sample, Verdict } from './gate.ts'
 import { judge } from './gate.ts'
 import { GateWatch } from './gate-watch.ts'
 
@@ -31,8 +31,8 @@ export interface DeployRunnerContext {
 /** Takes the deploy of one app from step to step. It remembers nothing that a new control process would need. */
 export class DeployRunner {
   readonly #context: DeployRunnerContext
-  /** What is compared while a batch is watched, and which batch that is. */
-  #watch: { readonly batch: string; readonly gate: GateWatch } | null = null
+  /** What is compared while a batch is watched, and which batch that is. Times are of the second half: programs that begin are slow. */
+  #watch: { readonly batch: string; readonly gate: GateWatch; late: GateWatch | null } | null = null
   #cancelLook: (() => void) | null = null
   #stopped = false
 
@@ -66,8 +66,10 @@ export class DeployRunner {
 
   #beginWatch({ deploy }: AppState): void {
     const batch = `${deploy!.release} ${deploy!.batchNumber}`
-    if (this.#watch?.batch === batch) return
-    this.#watch = { batch, gate: new GateWatch(this.#context.webDynos(), this.#context.observed) }
+    const { webDynos, observed, clock, settings } = this.#context
+    if (this.#watch?.batch !== batch) this.#watch = { batch, gate: new GateWatch(webDynos(), observed), late: null }
+    const isLate = clock.now() >= deploy!.phaseSinceMs + settings().holdMs / 2
+    if (isLate) this.#watch.late ??= new GateWatch(webDynos(), observed)
   }
 
   /** Nothing tells of the end of the hold time, or that requests fail. What else there is to wait for tells by itself. */
@@ -94,8 +96,15 @@ export class DeployRunner {
   #verdict({ deploy }: AppState, whole: boolean): Verdict {
     const { release, from, baseline } = deploy!
     const dynos = this.#context.webDynos()
-    const { gate } = this.#watch!
-    const of = (version: number) => gate.sample(dynos.filter((dyno) => dyno.release === `v${version}`))
-    return judge(of(release), of(from), baseline, this.#context.settings(), whole)
+    const limits = this.#context.settings()
+    const { gate, late } = this.#watch!
+    const of = (version: number): Sample => {
+      const its = dynos.filter((dyno) => dyno.release === `v${version}`)
+      const sample = gate.sample(its)
+      const lateSample = late?.sample(its)
+      const isEnough = lateSample !== undefined && lateSample.requests >= limits.minRequests
+      return isEnough ? { ...sample, p95Ms: lateSample.p95Ms } : sample
+    }
+    return judge(of(release), of(from), baseline, limits, whole)
   }
 }
