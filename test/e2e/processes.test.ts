@@ -8,7 +8,7 @@ import { RouterProcess } from '../support/router-process.ts'
 // nothing at all, and none of them leaves anything behind.
 
 const DYNO = `node ${resolve(import.meta.dirname, '../support/dyno.js')}`
-const APPS = `  shop: { domains: [shop.example.com], formation: { web: { quantity: 2, command: ${DYNO} } } }\n`
+const APPS = `  shop: { domains: [shop.example.com], balance: round-robin, formation: { web: { quantity: 2, command: ${DYNO} } } }\n`
 
 const LANES = 4
 
