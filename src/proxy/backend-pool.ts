@@ -1,8 +1,11 @@
 import type { BackendConnection } from './backend-connection.ts'
 import type { DynoState } from './dyno-state.ts'
 
-/** A connection that rested less than this is as good as one in use, with a dyno of which nothing is known. */
-const JUST_USED_MS = 10
+/**
+ * A connection that rested less than this is as good as one in use, with a dyno that was not seen to close one: programs whose connections rest
+ * have them for 2 s (gunicorn) and more. One that closes sooner shows it soon.
+ */
+const JUST_USED_MS = 500
 /** Our side gives up an idle connection this long before the dyno said that it would. */
 const MARGIN_MS = 1_000
 
