@@ -102,9 +102,9 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost, DynoDr
     this.headLimits = headLimits(data)
     this.pools.apply(this.snapshot)
     this.backends.dropRetired()
-    this.metrics.retainApps(this.snapshot.appsByName.keys())
+    if (!sameNames(this.snapshot, before)) this.metrics.retainApps(this.snapshot.appsByName.keys())
     this.#judgeTunnels()
-    this.#dynoDrains.follow(this.snapshot)
+    this.#dynoDrains.follow(this.snapshot, before)
   }
 
   /**
@@ -458,4 +458,8 @@ function objectionTo(
 /** Whether a listener can stay bound. Port 0 asks for any: the one that it has will do. */
 function sameSocket(bound: ListenerOptions | undefined, wanted: ListenerOptions): boolean {
   return bound !== undefined && bound.host === wanted.host && bound.port === wanted.port
+}
+
+function sameNames({ apps }: CompiledSnapshot, before: CompiledSnapshot): boolean {
+  return apps.length === before.apps.length && apps.every(({ name }, index) => name === before.apps[index]!.name)
 }

@@ -35,9 +35,11 @@ export class DynoDrains implements TimerTarget {
   }
 
   /** Drains that are new begin; a dyno that takes requests again ends its own. One that is gone from the snapshot keeps its time. */
-  follow({ data }: CompiledSnapshot): void {
-    for (const { dynos } of data.apps) {
-      for (const { id, draining } of dynos) {
+  follow({ data, apps }: CompiledSnapshot, before: CompiledSnapshot | null): void {
+    for (const app of apps) {
+      // An app that did not change is the same object; there may be thousands of them.
+      if (before?.appsByName.get(app.name) === app) continue
+      for (const { id, draining } of app.entry.dynos) {
         if (!draining) this.#drains.delete(id)
         else if (!this.#drains.has(id)) this.#begin(id, data.dynoDrainMs)
       }
