@@ -131,13 +131,13 @@ async function deploys(): Promise<void> {
     compare('a deploy of 8 dynos', router, async (isOver) => {
       let changes = 0
       while (!isOver()) {
-        const { status, text } = await router.change('POST', '/apps/shop/deploys', {})
+        const { status, text } = await router.change('POST', '/apps/shop/deploy', {})
         if (status >= 300) throw new Error(`refused: ${text}`)
-        const { id } = JSON.parse(text) as { id: string }
-        await router.until(async () => {
-          const deploy = JSON.parse((await router.admin(`/apps/shop/deploys/${id}`)).text) as { state: string }
-          return deploy.state === 'succeeded'
-        })
+        const phase = async () =>
+          (JSON.parse((await router.admin('/apps/shop/deploy')).text) as { phase: string }).phase
+        const ends = ['succeeded', 'failed', 'aborted', 'superseded']
+        await router.until(async () => ends.includes(await phase()))
+        if ((await phase()) !== 'succeeded') throw new Error(`the deploy ended as ${await phase()}`)
         changes++
       }
       return changes
