@@ -57,11 +57,10 @@ export function banner(config: Config, { cwd, command }: Surroundings): string |
     tries.push([`${at} web.${named.name}.${config.dns.zone}`, 'where its dynos are'])
   }
   tries.push([metricsCommand(config, cwd), 'metrics'])
-  const isDefault = config.file === resolve(cwd, DEFAULT_FILE)
-  tries.push([
-    `${command} ps${isDefault ? '' : ` --config ${here(config.file, cwd)}`}`,
-    'every dyno and how it is doing',
-  ])
+  const where = config.file === resolve(cwd, DEFAULT_FILE) ? '' : ` --config ${here(config.file, cwd)}`
+  tries.push([`${command} ps${where}`, 'every dyno and how it is doing'])
+  const runsHere = config.apps.find((app) => app.formation.some(({ source }) => source.kind === 'command'))
+  if (runsHere) tries.push([`${command} deploy ${runsHere.name}${where}`, 'its dynos are replaced, a batch at a time'])
   return [
     `Space ${config.space.name}, ${config.space.cidr}`,
     indented(formatTable(parts(config, listener.port, cwd))),

@@ -21,6 +21,7 @@ t.test('the demo is explained in at most 20 lines', async (t) => {
       'dig +short -b 127.10.9.9 -p 5300 @127.0.0.1 web.shop.app.localspace',
       'curl -s --unix-socket config/postern.sock http://postern/metrics',
       'postern ps',
+      'postern deploy shop',
     ],
   )
 })
