@@ -77,10 +77,10 @@ function boundAddresses(written: Written): Claim[] {
   const listeners = select(written.data, 'listeners.*.address')
   const endpoints = [dns, ...listeners].map(({ path, value }) => ({
     path,
-    reading: readEndpoint(String(value), 'any'),
+    reading: readEndpoint(textOf(value), 'any'),
   }))
   const adminAddress = effective(written, ['admin', 'address'])
-  const admin = { path: ['admin', 'address'], reading: readAdminAddress(String(adminAddress)) }
+  const admin = { path: ['admin', 'address'], reading: readAdminAddress(textOf(adminAddress)) }
   return [...endpoints, admin].flatMap(({ path, reading }) => {
     if ('wrong' in reading || 'socket' in reading.value || reading.value.port === 0) return []
     return [{ path, text: endpointText(reading.value) }]
@@ -88,7 +88,7 @@ function boundAddresses(written: Written): Claim[] {
 }
 
 function checkAdmin(written: Written, problems: ProblemList): void {
-  const address = readAdminAddress(String(effective(written, ['admin', 'address'])))
+  const address = readAdminAddress(textOf(effective(written, ['admin', 'address'])))
   if ('wrong' in address || 'socket' in address.value || select(written.data, 'admin.tokens.*').length > 0) return
   const advice = 'give admin.tokens, or a unix: socket'
   const text = endpointText(address.value)
@@ -158,7 +158,7 @@ function checkSource({ path, value }: Found, problems: ProblemList): void {
 }
 
 function checkRoom(written: Written, problems: ProblemList): void {
-  const network = parseCidr(String(effective(written, ['space', 'cidr'])))
+  const network = parseCidr(textOf(effective(written, ['space', 'cidr'])))
   if (typeof network === 'string') return
   let dynos = 0
   for (const { value } of select(written.data, 'apps.*.formation.*')) {
@@ -182,4 +182,9 @@ function effective({ data, outline }: Written, path: [...Path, string]): unknown
   if (written !== undefined) return written
   const key = path.at(-1)
   return keysAt(outline, path.slice(0, -1)).find((known) => known.key === key)?.info.shown
+}
+
+/** What is no text is told elsewhere, and some values cannot even be made one. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }

@@ -59,6 +59,15 @@ t.test('so has every problem of any text', async () => {
   fc.assert(fc.property(text, everyPlaceIsInside), { numRuns: 500 })
 })
 
+t.test('a value that cannot be made a text is a problem like any other', async (t) => {
+  for (const config of [
+    { space: { name: 'acme', cidr: Object.create(null) } },
+    { admin: { address: Object.create(null) } },
+  ]) {
+    t.equal(configFromObject(config).ok, false)
+  }
+})
+
 t.test('any value at any key gives problems, never an exception', async () => {
   const keys = [...FULL.matchAll(/([A-Za-z]+):/g)].map((match) => match[1]!)
   const leaf = fc.oneof(

@@ -226,7 +226,7 @@ class Client {
       this.#counts.add(answer.whole ? `whole, ${answer.framing}` : 'cut')
       if (plan === undefined || !answer.whole || plan.mistakable) continue
       const { writes, ending } = plan.plan
-      const understood = withOneLength(withPlainInterims(writes.join('')))
+      const understood = withPlainInterims(writes.join(''), withOneLengthInHead)
       const bytes = Buffer.from(understood, 'latin1')
       const read = await readAnswer(bytes, exchange.method, ending === 'reset')
       if (!read.whole)
@@ -240,11 +240,17 @@ class Client {
 }
 
 /** An interim answer of HTTP/1.0, or that says close, ends the connection to Node; Postern passes it on and reads the answer. */
-function withPlainInterims(text: string): string {
+function withPlainInterims(text: string, answer: (text: string) => string): string {
   const interim = /^HTTP\/1\.[01] 1\d\d[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(text)?.[0]
-  if (interim === undefined) return text
+  if (interim === undefined) return answer(text)
   const plain = interim.replace(/^HTTP\/1\.0/, 'HTTP/1.1').replace(/^Connection:.*\r\n/gim, '')
-  return plain + withPlainInterims(text.slice(interim.length))
+  return plain + withPlainInterims(text.slice(interim.length), answer)
+}
+
+/** What looks like a header in a body is none. */
+function withOneLengthInHead(text: string): string {
+  const end = text.indexOf('\r\n\r\n')
+  return end === -1 ? withOneLength(text) : withOneLength(text.slice(0, end + 2)) + text.slice(end + 2)
 }
 
 function requestText({ tag, method, minorVersion, body }: Exchange): string {

@@ -8,7 +8,7 @@ import { RouterProcess } from './router-process.ts'
 const BAD_RELEASES = {
   'no-boot': { reason: /^web\.1 did not come up: exited with status 3$/, harm: /^$/ },
   unhealthy: { reason: /^web\.1 did not come up: .*health check.* within 8 s$/, harm: /^$/ },
-  errors: { reason: /^\d+(\.\d)? % of \d+ requests failed/, harm: /: status 500$/ },
+  errors: { reason: /^\d+(\.\d)? % of \d+ requests failed/, harm: /: (?:status 500$|HTTP\/1\.1 500 )/ },
   slow: { reason: /^the first byte takes up to \d+ ms \(p95\), \d+ ms with the release before$/, harm: /^$/ },
   // What it had in flight when it ended.
   crash: { reason: /^web\.1 crashed: exited with status 4$/, harm: /: status 503$/ },
