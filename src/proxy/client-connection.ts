@@ -397,14 +397,9 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.#ahead.clear()
     this.feeder = null
     this.resume()
-    if (this.unsentBytes === 0) {
-      this.transport.end()
-      this.#waitFor(Wait.linger, LINGER_MS)
-    } else {
-      // A slow reader is not to lose the end of its answer.
-      this.transport.end(() => this.#waitFor(Wait.linger, LINGER_MS))
-      this.#watchTaking(Wait.lastWrites, this.#host.timeouts.requestBodyMs)
-    }
+    // A slow reader is not to lose the end of its answer.
+    this.transport.end(() => this.#waitFor(Wait.linger, LINGER_MS))
+    this.#watchTaking(Wait.lastWrites, this.#host.timeouts.requestBodyMs)
   }
 
   /** The connection broke, or is to look so: what is still in it is nobody's. */

@@ -2,6 +2,7 @@ import { getSystemErrorName } from 'node:util'
 import { readLastWords } from './last-words.ts'
 import { ReadBuffer } from './read-buffer.ts'
 import type { Transport, TransportOwner } from './transport.ts'
+import { type TurnWriter, turnWrites } from './turn-writes.ts'
 
 /**
  * A connection on the handle that `net.Socket` is built on, without the stream machinery around it: for a request that passes through, two
@@ -11,7 +12,7 @@ import type { Transport, TransportOwner } from './transport.ts'
  * Node 22, 24 and 26: the constructors of `process.binding`, and an array in which the last call left its result. Where any of it is missing (or
  * forbidden, as with --permission) there is `SocketTransport`.
  */
-export class HandleTransport implements Transport {
+export class HandleTransport implements Transport, TurnWriter {
   readonly reads = new ReadBuffer()
   #owner: TransportOwner | null = null
   /** null once it is closing. */
@@ -21,6 +22,8 @@ export class HandleTransport implements Transport {
   readonly #heedsLastWords: boolean
   #wantsReading = true
   #reading = false
+  /** Text that goes out at the end of this turn, or before the next other write. */
+  #pendingText = ''
   /** Writes that the kernel did not take whole. */
   #unfinishedWrites = 0
   #end: End = End.open
@@ -65,11 +68,12 @@ export class HandleTransport implements Transport {
   }
 
   get unsentBytes(): number {
-    return this.#unfinishedWrites === 0 || this.#handle === null ? 0 : this.#handle.writeQueueSize
+    const queued = this.#unfinishedWrites === 0 || this.#handle === null ? 0 : this.#handle.writeQueueSize
+    return queued + this.#pendingText.length
   }
 
   get writtenBytes(): number {
-    return this.#handle === null ? this.#writtenBytes : this.#handle.bytesWritten
+    return this.#handle === null ? this.#writtenBytes : this.#handle.bytesWritten + this.#pendingText.length
   }
 
   get takenBytes(): number {
@@ -128,16 +132,29 @@ export class HandleTransport implements Transport {
 
   writeText(text: string): boolean {
     if (!this.writable) return true
-    return this.#dispatched(this.#handle!.writeLatin1String(spareWrite, text), null)
+    if (this.#unfinishedWrites > 0) return this.#dispatched(this.#handle!.writeLatin1String(spareWrite, text), null)
+    const first = this.#pendingText === ''
+    this.#pendingText += text
+    if (first && text !== '') turnWrites.add(this)
+    return true
+  }
+
+  writeOut(): void {
+    const text = this.#pendingText
+    if (text === '') return
+    this.#pendingText = ''
+    if (this.#handle !== null) this.#dispatched(this.#handle.writeLatin1String(spareWrite, text), null)
   }
 
   writeBytes(bytes: Buffer): boolean {
     if (!this.writable) return true
+    this.writeOut()
     return this.#dispatched(this.#handle!.writeBuffer(spareWrite, bytes), bytes)
   }
 
   writeGathered(head: string, payload: Buffer, tail: string): boolean {
     if (!this.writable) return true
+    this.writeOut()
     const pieces: (string | Buffer)[] = head === '' ? [] : [head, 'latin1']
     pieces.push(payload, 'buffer')
     if (tail !== '') pieces.push(tail, 'latin1')
@@ -179,6 +196,7 @@ export class HandleTransport implements Transport {
 
   end(done: () => void = () => {}): void {
     if (!this.writable) return
+    this.writeOut()
     this.#end = End.wanted
     this.#whenEnded = done
     // libuv would queue it too, but a handle that waits for that cannot be reset any more.
@@ -204,6 +222,7 @@ export class HandleTransport implements Transport {
 
   closeSoon(): void {
     this.#closesSoon = true
+    this.writeOut()
     if (this.#unfinishedWrites === 0 && this.#end !== End.underWay) this.close()
     else this.end()
   }
@@ -224,6 +243,7 @@ export class HandleTransport implements Transport {
   #letGo(): TcpHandle | null {
     const handle = this.#handle
     if (handle === null) return null
+    this.writeOut()
     this.#writtenBytes = handle.bytesWritten
     this.#handle = null
     this.#reading = false

@@ -14,6 +14,7 @@ import { Forward, type ForwardHost, type ForwardOutcome } from './forward.ts'
 import { forwardedElement, forwardedFor, requestId, traceparent } from './headers.ts'
 import { findApp, outOfService } from './route.ts'
 import { ERRORS, type ErrorCode, errorAnswer, statusOf } from './router-error.ts'
+import { turnWrites } from './turn-writes.ts'
 import type { GiveUpCode } from './wait-queue.ts'
 import { WebSocketStream } from './websocket-stream.ts'
 
@@ -167,6 +168,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
       if (x.phase === Phase.taking) (x.backend as BackendConnection).checked()
     }
     exchanges.length = 0
+    turnWrites.writeOut()
   }
 
   #takeAnother(x: Exchange): void {

@@ -8,14 +8,14 @@ export interface TransportOwner {
   onConnect(): void
   /** The peer closed its side. */
   onEnd(): void
-  /** The kernel has all that was written; said only after a write that it did not take whole. */
+  /** The kernel has all that was written; said after a write that it did not take whole, whether that write told or not. */
   onDrain(): void
   /** It is gone. `error` is what broke it, as `ECONNRESET`; '' nothing did. The last call, never within one of the owner's own. */
   onClose(error: string): void
 }
 
 /**
- * One byte stream, as thin as it can be: no buffer and no queue of its own. Either side may be closed while the other stays open. What is
+ * One byte stream, as thin as it can be: nothing is kept here but texts of this turn. Either side may be closed while the other stays open. What is
  * written after `end` or a failure is dropped; `onClose` tells of failures.
  */
 export interface Transport {
@@ -33,9 +33,9 @@ export interface Transport {
   start(owner: TransportOwner): void
   pause(): void
   resume(): void
-  /** One byte for each character. True when the kernel has all of it. */
+  /** One byte for each character. It may go with others at the end of this turn of the event loop. False when it has to wait for the peer. */
   writeText(text: string): boolean
-  /** The same; when false, the bytes must stay as they are until `onDrain`. */
+  /** Now. When false, the bytes must stay as they are until `onDrain`. */
   writeBytes(bytes: Buffer): boolean
   /** Head (or ''), payload and tail (or '') in one system call, where there is one for it. As `writeBytes`. */
   writeGathered(head: string, payload: Buffer, tail: string): boolean

@@ -52,6 +52,56 @@ t.test('the Node that runs this has what handles need', async (t) => {
   t.ok(HANDLES_USABLE)
 })
 
+t.test(
+  'handle: texts of one turn go to the kernel together, at its end, and before anything else that is written',
+  async (t) => {
+    const server = await listening(t)
+    const accepted = once(server, 'connection') as Promise<[Socket]>
+    const owner = new Recorder()
+    const transport = HandleTransport.connect('127.0.0.1', portOf(server))
+    transport.start(owner)
+    const [peer] = await accepted
+    t.teardown(() => peer.destroy())
+    await owner.has('connect')
+    transport.writeText('a')
+    transport.writeText('b')
+    t.equal(transport.writtenBytes, 2)
+    t.equal(transport.unsentBytes, 2)
+    t.equal(transport.takenBytes, 0)
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    t.equal(transport.takenBytes, 2)
+    t.equal(transport.unsentBytes, 0)
+    transport.writeText('c')
+    transport.writeBytes(Buffer.from('d'))
+    t.equal(transport.takenBytes, 4)
+    transport.writeText('e')
+    transport.close()
+    t.equal(Buffer.concat(await peer.toArray()).latin1Slice(), 'abcde')
+  },
+)
+
+t.test('handle: of many connections that are written to in one turn none is forgotten', async (t) => {
+  const server = await listening(t)
+  const got: Promise<Buffer[]>[] = []
+  server.on('connection', (peer) => got.push(peer.toArray()))
+  const owners = Array.from({ length: 200 }, () => new Recorder())
+  const transports = owners.map((owner) => {
+    const transport = HandleTransport.connect('127.0.0.1', portOf(server))
+    transport.start(owner)
+    return transport
+  })
+  await Promise.all(owners.map((owner) => owner.has('connect')))
+  while (got.length < transports.length) await once(server, 'connection')
+  for (const transport of transports) transport.writeText('x')
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  t.ok(transports.every((transport) => transport.takenBytes === 1))
+  for (const transport of transports) transport.closeSoon()
+  await Promise.all(owners.map((owner) => owner.has('close')))
+  t.equal(Buffer.concat((await Promise.all(got)).flat()).length, 200)
+})
+
 for (const [name, kind] of Object.entries(kinds)) {
   /** A transport to a server of ours, and the server's end of it. */
   const opened = async (t: Test) => {
