@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { constants, setPriority } from 'node:os'
 import { parseArgs } from 'node:util'
 import { RouterProcess } from '../support/router-process.ts'
 
@@ -53,6 +54,8 @@ interface Closings {
 // --- The crowd: a process of its own -----------------------------------------------------------------------------------
 
 async function crowd(port: number): Promise<void> {
+  // What is asked is what the router makes the others pay, not what the crowd's own work takes from them where both share a core.
+  setPriority(constants.priority.PRIORITY_LOW)
   const closings: Record<'slow' | 'idle' | 'deaf', Closings> = {
     slow: { kind: 'slow heads', dueMs: HEAD_MS, afterMs: [], strange: 0 },
     idle: { kind: 'idle connections', dueMs: KEEP_ALIVE_MS, afterMs: [], strange: 0 },
@@ -98,11 +101,13 @@ async function crowd(port: number): Promise<void> {
   }
   const deaf = await join(closings.deaf, 'GET /stream HTTP/1.1\r\nHost: shop.localhost\r\n\r\n', '')
   deaf.pause()
-  // Each says one byte a second, spread over it.
+  // Each says one byte a second, evenly over it.
   let turn = 0
+  const beganMs = performance.now()
   const drip = setInterval(() => {
-    for (const end = turn + slowOnes.length / 20; turn < end; turn++) slowOnes[turn % slowOnes.length]?.write('x')
-  }, 50)
+    const end = ((performance.now() - beganMs) / 1000) * slowOnes.length
+    for (; turn < end; turn++) slowOnes[turn % slowOnes.length]?.write('x')
+  }, 2)
   process.send!({ kind: 'whole' })
   // One that never reads never hears of its end: what it has not read stands before that.
   const deafEnds = setInterval(() => deaf.write('x', (error) => error && deaf.destroy()), 100)
@@ -136,10 +141,10 @@ async function dyno(): Promise<void> {
   process.send!({ kind: 'listening', port: (server.address() as AddressInfo).port })
 }
 
-// --- The others, and what they see -------------------------------------------------------------------------------------
+// --- The others, and what they see: once more a process of its own -----------------------------------------------------
 
 /** Requests at a steady rate for `seconds`; each is measured from when it was due. */
-async function measure(port: number): Promise<number[]> {
+async function others(port: number): Promise<void> {
   const latencies: number[] = []
   const free: Socket[] = []
   const due: number[] = []
@@ -177,6 +182,13 @@ async function measure(port: number): Promise<number[]> {
   }
   while (latencies.length < total) await new Promise((resolve) => setTimeout(resolve, 5))
   for (const socket of sockets) socket.destroy()
+  process.send!(latencies)
+}
+
+async function measure(port: number): Promise<number[]> {
+  const process = child('others', port)
+  const [latencies] = (await once(process, 'message')) as [number[]]
+  process.disconnect()
   return latencies
 }
 
@@ -204,7 +216,7 @@ async function main(): Promise<boolean> {
     formation: { web: { dynos: [{ address: "127.0.0.1:${port}" }] } }
 `,
     {
-      more: `timeouts: { requestHead: ${HEAD_MS}ms, clientKeepAlive: ${KEEP_ALIVE_MS}ms, requestBody: ${WRITE_MS}ms }`,
+      more: `workers: 1\ntimeouts: { requestHead: ${HEAD_MS}ms, clientKeepAlive: ${KEEP_ALIVE_MS}ms, requestBody: ${WRITE_MS}ms }`,
     },
   )
   let good = true
@@ -221,17 +233,17 @@ async function main(): Promise<boolean> {
       let peak = before
       const watch = setInterval(() => {
         peak = Math.max(peak, router.residentBytes())
-      }, 100)
-      const others = child('crowd', router.port)
-      await once(others, 'message')
+      }, 1000)
+      const slowOnes = child('crowd', router.port)
+      await once(slowOnes, 'message')
       await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
       const busy = await measure(router.port)
       withCrowd.push(...busy)
       const open = /^postern_client_connections\{listener="public"\} (\d+)$/m.exec(await router.metrics())![1]
       console.log(describe(`round ${round} with ${open} others`, busy))
 
-      const [{ closings }] = (await once(others, 'message')) as [{ closings: Closings[] }]
-      others.kill()
+      const [{ closings }] = (await once(slowOnes, 'message')) as [{ closings: Closings[] }]
+      slowOnes.kill()
       clearInterval(watch)
       for (const { kind, dueMs, afterMs, strange } of closings) {
         const [first, last] = [Math.min(...afterMs), Math.max(...afterMs)]
@@ -261,5 +273,6 @@ async function main(): Promise<boolean> {
 }
 
 if (values.role === 'crowd') await crowd(Number(values.port))
+else if (values.role === 'others') await others(Number(values.port))
 else if (values.role === 'dyno') await dyno()
 else process.exit((await main()) ? 0 : 1)
