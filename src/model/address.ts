@@ -92,15 +92,22 @@ export function parseCidr(text: string): Cidr | string {
     return `${text} covers more than the IPv4-mapped addresses; write the IPv4 network itself, like 10.0.0.0/8`
   }
   const prefix = mapped ? Number(written) - 96 : Number(written)
-  const network = networkOf(address, prefix)
-  if (!sameAddress(network, address)) {
+  const cidr = { network: address, prefix, text: `${address.text}/${prefix}` }
+  if (!contains(cidr, address)) {
+    const network = networkOf(address, prefix)
     return `${text} has bits set after its prefix; the network is ${network.text}/${prefix}, this one address is ${address.text}/${bits}`
   }
-  return { network, prefix, text: `${network.text}/${prefix}` }
+  return cidr
 }
 
-function sameAddress(a: IpAddress, b: IpAddress): boolean {
-  return a.family === b.family && a.w0 === b.w0 && a.w1 === b.w1 && a.w2 === b.w2 && a.w3 === b.w3
+/** Whether the address is in the network; of the same family. */
+export function contains({ network, prefix }: Cidr, address: IpAddress): boolean {
+  return (
+    keepBits(address.w0, prefix) === network.w0 &&
+    keepBits(address.w1, prefix - 32) === network.w1 &&
+    keepBits(address.w2, prefix - 64) === network.w2 &&
+    keepBits(address.w3, prefix - 96) === network.w3
+  )
 }
 
 function networkOf(address: IpAddress, prefix: number): IpAddress {

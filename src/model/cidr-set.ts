@@ -1,5 +1,7 @@
-import type { Cidr, IpAddress } from './address.ts'
-import { type RangePoint, RangeSearch } from './range-search.ts'
+import { type Cidr, contains, type IpAddress } from './address.ts'
+import { RangePoints, RangeSearch } from './range-search.ts'
+
+const NONE = -1
 
 /** One range of a set. Its place in the list that the set is built from is the value that a lookup gives. */
 export interface CidrRule {
@@ -18,8 +20,8 @@ export class CidrSet {
   readonly #v6: RangeSearch
 
   constructor(rules: readonly CidrRule[]) {
-    this.#v4 = new RangeSearch(flatten(rules, 4), 32, -1)
-    this.#v6 = new RangeSearch(flatten(rules, 6), 128, -1)
+    this.#v4 = new RangeSearch(flatten(rules, 4), 32)
+    this.#v6 = new RangeSearch(flatten(rules, 6), 128)
   }
 
   /**
@@ -32,56 +34,67 @@ export class CidrSet {
   }
 
   has(address: IpAddress): boolean {
-    return this.find(address) !== -1
+    return this.find(address) !== NONE
   }
-}
-
-interface OpenRange {
-  readonly end: bigint
-  /** The rule that decides inside this range where no inner one does. */
-  readonly rule: number
 }
 
 /** Points where the deciding rule changes, sorted, no two neighbours with the same rule; below the first none decides. */
-function flatten(rules: readonly CidrRule[], family: 4 | 6): RangePoint[] {
-  const bits = family === 4 ? 32 : 128
-  const ranges = rules
-    .map((rule, index) => ({ rule, index, start: numberOf(rule.cidr.network) }))
-    .filter(({ rule }) => rule.cidr.network.family === family)
-    // Outer before inner; of equal ranges the first listed is the innermost, so that it decides.
-    .sort((a, b) => {
-      if (a.start !== b.start) return a.start < b.start ? -1 : 1
-      return a.rule.cidr.prefix - b.rule.cidr.prefix || b.index - a.index
-    })
+function flatten(rules: readonly CidrRule[], family: 4 | 6): RangePoints {
+  const order: number[] = []
+  for (const [index, { cidr }] of rules.entries()) if (cidr.network.family === family) order.push(index)
+  // Outer before inner; of equal ranges the first listed is the innermost, so that it decides.
+  order.sort((one, other) => compareCidrs(rules[one]!.cidr, rules[other]!.cidr) || other - one)
 
-  const points: RangePoint[] = []
-  const add = (start: bigint, rule: number) => {
-    if (points.at(-1)?.start === start) points.pop()
-    if ((points.at(-1)?.value ?? -1) !== rule) points.push({ start, value: rule })
-  }
-  const open: OpenRange[] = []
-  const closeUpTo = (start: bigint) => {
-    for (let range = open.at(-1); range !== undefined && range.end <= start; range = open.at(-1)) {
-      open.pop()
-      add(range.end, open.at(-1)?.rule ?? -1)
-    }
+  // A range begins and ends.
+  const points = new RangePoints(order.length * 2, NONE)
+  /** Those that hold the place where we are, from the outermost, and which rule decides inside each where no inner one does. */
+  const open: Cidr[] = []
+  const deciding: number[] = []
+  const close = () => {
+    const range = open.pop()!
+    deciding.pop()
+    addAfter(points, range, deciding.at(-1) ?? NONE)
   }
 
-  for (const { rule, index, start } of ranges) {
-    closeUpTo(start)
-    const outer = open.at(-1)?.rule ?? -1
-    const decides = outer !== -1 && rules[outer]!.deny && !rule.deny ? outer : index
-    open.push({ end: start + (1n << BigInt(bits - rule.cidr.prefix)), rule: decides })
-    add(start, decides)
+  for (const index of order) {
+    const { cidr, deny } = rules[index]!
+    while (open.length > 0 && !contains(open.at(-1)!, cidr.network)) close()
+    const outer = deciding.at(-1) ?? NONE
+    const decides = outer !== NONE && rules[outer]!.deny && !deny ? outer : index
+    open.push(cidr)
+    deciding.push(decides)
+    const { w0, w1, w2, w3 } = cidr.network
+    points.add(w0, w1, w2, w3, decides)
   }
-  const beyondLast = 1n << BigInt(bits)
-  closeUpTo(beyondLast)
-  // What follows the last address is no address.
-  if (points.at(-1)?.start === beyondLast) points.pop()
+  while (open.length > 0) close()
   return points
 }
 
-function numberOf(address: IpAddress): bigint {
-  const words = address.family === 4 ? [address.w0] : [address.w0, address.w1, address.w2, address.w3]
-  return words.reduce((number, word) => (number << 32n) | BigInt(word >>> 0), 0n)
+/** By the first address, then the larger range first. */
+function compareCidrs(one: Cidr, other: Cidr): number {
+  const { network: a } = one
+  const { network: b } = other
+  if (a.w0 !== b.w0) return a.w0 >>> 0 < b.w0 >>> 0 ? -1 : 1
+  if (a.w1 !== b.w1) return a.w1 >>> 0 < b.w1 >>> 0 ? -1 : 1
+  if (a.w2 !== b.w2) return a.w2 >>> 0 < b.w2 >>> 0 ? -1 : 1
+  if (a.w3 !== b.w3) return a.w3 >>> 0 < b.w3 >>> 0 ? -1 : 1
+  return one.prefix - other.prefix
+}
+
+const after = new Int32Array(4)
+
+/** From the first address after the range on, the value holds. What follows the last address of all is no address. */
+function addAfter(points: RangePoints, { network, prefix }: Cidr, value: number): void {
+  after[0] = network.w0
+  after[1] = network.w1
+  after[2] = network.w2
+  after[3] = network.w3
+  // One at the last bit of the prefix; JavaScript shifts by bits mod 32.
+  let carry = 1 << -prefix
+  for (let word = (prefix - 1) >> 5; word >= 0; word--) {
+    after[word]! += carry
+    // A word that overflows becomes 0, since no bit after the prefix is set: it carries on.
+    if (after[word] !== 0) return points.add(after[0], after[1], after[2], after[3], value)
+    carry = 1
+  }
 }

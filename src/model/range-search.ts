@@ -1,14 +1,45 @@
-/** From here on (up to the next point) this value holds. */
-export interface RangePoint {
-  readonly start: bigint
-  readonly value: number
-}
-
 /** Turns the order of unsigned words into the order of signed ones, which V8 compares without boxing. */
 const SIGN = 0x80000000 | 0
 
 /** A table of 65,536 places (256 KiB) is as much as the index of one set may take. */
 const MAX_INDEX_BITS = 16
+
+/** From each point on, up to the next one, its value holds; below the first, `below` does. Points come in their order. */
+export class RangePoints {
+  readonly below: number
+  /** Four words per point, sign turned. */
+  readonly starts: Int32Array
+  readonly values: Int32Array
+  count = 0
+
+  /** There will be at most so many. */
+  constructor(most: number, below: number) {
+    this.below = below
+    this.starts = new Int32Array(most * 4)
+    this.values = new Int32Array(most)
+  }
+
+  /** Words as `IpAddress` has them. A second point at one address takes the place of the first; one that changes nothing is none. */
+  add(w0: number, w1: number, w2: number, w3: number, value: number): void {
+    const { starts, values } = this
+    const at = this.count - 1
+    const replaces =
+      at >= 0 &&
+      starts[at * 4] === (w0 ^ SIGN) &&
+      starts[at * 4 + 1] === (w1 ^ SIGN) &&
+      starts[at * 4 + 2] === (w2 ^ SIGN) &&
+      starts[at * 4 + 3] === (w3 ^ SIGN)
+    if (replaces) this.count--
+    const before = this.count === 0 ? this.below : values[this.count - 1]
+    if (before === value) return
+    const point = this.count++
+    starts[point * 4] = w0 ^ SIGN
+    starts[point * 4 + 1] = w1 ^ SIGN
+    starts[point * 4 + 2] = w2 ^ SIGN
+    starts[point * 4 + 3] = w3 ^ SIGN
+    values[point] = value
+  }
+}
 
 /**
  * Finds the value that holds at an address: a binary search over sorted points, begun where a table over the address bits that tell the points
@@ -27,23 +58,19 @@ export class RangeSearch {
   /** Bits that all addresses between the first and the last point begin with: the table is over those that follow. */
   readonly #sharedBits: number
 
-  /** Points sorted by `start`, which has `bits` bits. */
-  constructor(points: readonly RangePoint[], bits: 32 | 128, below: number) {
-    this.#below = below
-    this.#count = points.length
-    this.#starts = Int32Array.from(points.flatMap((point) => words(point.start, bits)))
-    this.#values = Int32Array.from(points, (point) => point.value)
-    const first = points.at(0)?.start ?? 0n
-    const last = points.at(-1)?.start ?? 0n
-    this.#sharedBits = bits - (first ^ last).toString(2).length
-    this.#indexBits = Math.min(MAX_INDEX_BITS, Math.ceil(Math.log2(points.length + 1)), bits - this.#sharedBits)
+  /** `bits`: of the addresses, 32 or 128. */
+  constructor(points: RangePoints, bits: 32 | 128) {
+    const { count } = points
+    this.#below = points.below
+    this.#count = count
+    this.#starts = points.starts.slice(0, count * 4)
+    this.#values = points.values.slice(0, count)
+    this.#sharedBits = Math.min(this.#bitsSharedByAll(), bits - 1)
+    this.#indexBits = Math.min(MAX_INDEX_BITS, Math.ceil(Math.log2(count + 1)), bits - this.#sharedBits)
     const places = 1 << this.#indexBits
-    const placeShift = BigInt(bits - this.#sharedBits - this.#indexBits)
-    const base = (first >> (placeShift + BigInt(this.#indexBits))) << BigInt(this.#indexBits)
     this.#index = new Uint32Array(places + 1)
     for (let place = 0, point = 0; place <= places; place++) {
-      const start = (base + BigInt(place)) << placeShift
-      while (point + 1 < points.length && points[point + 1]!.start <= start) point++
+      while (point + 1 < count && this.#placesBelow(point + 1) <= place) point++
       this.#index[place] = point
     }
   }
@@ -96,9 +123,38 @@ export class RangeSearch {
     const bits = shift === 0 ? word : (word << shift) | (next >>> (32 - shift))
     return bits >>> (32 - this.#indexBits)
   }
+
+  /** How many places begin before the point: its own does unless the point is the first address there. */
+  #placesBelow(point: number): number {
+    const starts = this.#starts
+    const at = point * 4
+    const w0 = starts[at]! ^ SIGN
+    const w1 = starts[at + 1]! ^ SIGN
+    const w2 = starts[at + 2]! ^ SIGN
+    const w3 = starts[at + 3]! ^ SIGN
+    const place = this.#place(w0, w1, w2, w3)
+    return lastSetBit(w0, w1, w2, w3) <= this.#sharedBits + this.#indexBits ? place : place + 1
+  }
+
+  /** With how many equal bits the first and the last point begin; 128 when they are the same. */
+  #bitsSharedByAll(): number {
+    const last = (this.#count - 1) * 4
+    for (let word = 0; word < 4; word++) {
+      const difference = this.#starts[word]! ^ this.#starts[last + word]!
+      if (difference !== 0) return word * 32 + Math.clz32(difference)
+    }
+    return 128
+  }
 }
 
-function words(value: bigint, bits: 32 | 128): number[] {
-  const wide = value << BigInt(128 - bits)
-  return [96n, 64n, 32n, 0n].map((shift) => Number(BigInt.asIntN(32, wide >> shift)) ^ SIGN)
+/** Number of the last bit that is set, from 1 for the first of 128; 0: none is. */
+function lastSetBit(w0: number, w1: number, w2: number, w3: number): number {
+  if (w3 !== 0) return 128 - trailingZeros(w3)
+  if (w2 !== 0) return 96 - trailingZeros(w2)
+  if (w1 !== 0) return 64 - trailingZeros(w1)
+  return w0 === 0 ? 0 : 32 - trailingZeros(w0)
+}
+
+function trailingZeros(word: number): number {
+  return 31 - Math.clz32(word & -word)
 }
