@@ -44,7 +44,6 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost, DynoDr
   readonly wheel: TimerWheel
   readonly pools: AppPools
   readonly backends = new BackendPool()
-  readonly tunnels = new Set<Exchange>()
   readonly metrics: RouterMetrics
   snapshot: CompiledSnapshot
   headLimits: HeadLimits
@@ -89,6 +88,10 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost, DynoDr
     return this.snapshot.data.limits.requestsPerConnection
   }
 
+  get tunnels(): ReadonlySet<Exchange> {
+    return this.#pipeline.tunnels.open
+  }
+
   nowMs(): number {
     return this.clock.exactMs()
   }
@@ -103,7 +106,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost, DynoDr
     this.pools.apply(this.snapshot)
     this.backends.dropRetired()
     if (!sameNames(this.snapshot, before)) this.metrics.retainApps(this.snapshot.appsByName.keys())
-    this.#judgeTunnels()
+    this.#pipeline.tunnels.judge(this.snapshot)
     this.#dynoDrains.follow(this.snapshot, before)
   }
 
@@ -189,15 +192,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost, DynoDr
 
   /** How many tunnels of each app would be cut if this came into use. */
   tunnelsEndedBy(data: SnapshotData): Map<string, number> {
-    const planned = compileSnapshot(data, this.snapshot)
-    const ended = new Map<string, number>()
-    for (const x of this.tunnels) {
-      const { name } = x.app!
-      if (objectionTo(x, planned) !== null) ended.set(name, (ended.get(name) ?? 0) + 1)
-      // A client remembers by which rules it was judged last.
-      x.client.facts.judgeAgain(this.snapshot.access)
-    }
-    return ended
+    return this.#pipeline.tunnels.endedBy(compileSnapshot(data, this.snapshot), this.snapshot)
   }
 
   /**
@@ -211,7 +206,7 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost, DynoDr
     const host = {
       clients: this.#clients,
       tunnels: this.tunnels,
-      endTunnel: (x: Exchange) => this.#pipeline.endTunnel(x),
+      endTunnel: (x: Exchange) => this.#pipeline.tunnels.dismiss(x),
       forceClose: (client: ClientConnection) => {
         this.#pipeline.forceClose(client.exchange)
         client.close()
@@ -334,13 +329,6 @@ export class DataPlane implements ClientHost, ListenerHost, PipelineHost, DynoDr
     this.metrics.noApp.finished(record.status, 'H22', 0, -1, 0, record.bytes)
   }
 
-  #judgeTunnels(): void {
-    for (const x of [...this.tunnels]) {
-      const objection = objectionTo(x, this.snapshot)
-      if (objection !== null) this.#pipeline.tunnelWithdrawn(x, objection.reason, objection.label)
-    }
-  }
-
   // --- Backends ------------------------------------------------------------------------------------------------------
 
   idleClosed(backend: BackendConnection, byDyno: boolean): void {
@@ -439,20 +427,6 @@ function headLimits(data: SnapshotData): HeadLimits {
     chunkExtensionBytes: limits.chunkExtensionBytes,
     trailerBytes: limits.trailerBytes,
   }
-}
-
-/** Why a tunnel may not go on by this snapshot; null: it may. `reason` null: there is no such app for its client. */
-function objectionTo(
-  x: Exchange,
-  { access, appsByName }: CompiledSnapshot,
-): { readonly reason: BlockReason | null; readonly label: string } | null {
-  const { facts } = x.client
-  const app = appsByName.get(x.app!.name)
-  const verdict = facts.judgeAgain(access)
-  if (verdict !== 'admitted') return { reason: verdict, label: facts.label }
-  if (app === undefined || (app.entry.internalRouting && !facts.inside)) return { reason: null, label: '' }
-  const appVerdict = facts.judgeApp(app)
-  return appVerdict === 'admitted' ? null : { reason: appVerdict, label: facts.appLabel }
 }
 
 /** Whether a listener can stay bound. Port 0 asks for any: the one that it has will do. */

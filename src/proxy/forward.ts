@@ -1,10 +1,11 @@
 import type { HeaderPolicy } from '../model/snapshot.ts'
 import { BodyKind } from '../wire/body-framing.ts'
-import { writeResponseHead } from '../wire/head-writer.ts'
+import { writeRequestHead, writeResponseHead } from '../wire/head-writer.ts'
 import { refusalOf } from '../wire/refusal.ts'
 import type { AnswerHandler, BackendConnection, BackendFailure } from './backend-connection.ts'
 import type { Clock } from './clock.ts'
 import { type Exchange, Phase } from './exchange.ts'
+import { forwardedElement, traceparent } from './headers.ts'
 
 /** What the forwarding of one request came to; the pipeline decides what follows. */
 export interface ForwardOutcome {
@@ -38,6 +39,36 @@ export class Forward implements AnswerHandler {
   }
 
   // --- The request ---------------------------------------------------------------------------------------------------
+
+  /** What goes to the dyno, whichever it will be: the client's head is at hand only while the exchange begins. */
+  prepare(x: Exchange): void {
+    const { client } = x
+    const { head, facts } = client
+    const { headers } = x.snapshot!.data
+    const endToEnd = x.app!.entry.expectContinue === 'end-to-end'
+    x.requestText = writeRequestHead(head, {
+      forwardedFor: x.forwardedFor,
+      proto: 'http',
+      port: String(client.destinationPort),
+      host: head.authority,
+      requestId: x.requestId,
+      requestStartMs: Date.now(),
+      forwarded: headers.forwarded ? forwardedElement(head.forwarded, facts, head.authority, 'http') : '',
+      traceparent: headers.traceparent ? traceparent(head.traceparent) : '',
+      via: headers.via,
+      expectContinue: head.expectContinue && endToEnd,
+      connection: head.upgrade === '' ? 'keep-alive' : 'upgrade',
+      chunkedBody: head.chunked,
+      contentLength: head.contentLength,
+    })
+    if (!head.expectContinue || x.minorVersion === 0) return
+    if (endToEnd) x.continueFromDyno = true
+    // A client that sends its body without waiting needs no word (RFC 9110 §10.1.1).
+    else if (!x.requestEnded && x.requestBytes === 0) {
+      x.continued = true
+      client.writeText('HTTP/1.1 100 Continue\r\n\r\n')
+    }
+  }
 
   /** The head, and what of the body is here, in one write. */
   send(x: Exchange, backend: BackendConnection): void {
