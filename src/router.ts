@@ -81,8 +81,8 @@ class InProcessRouter implements Router {
     this.#control = new ControlPlane(this.#config, {
       dataPlane: {
         apply: (data) => this.#apply(data),
-        inFlight: (dynoId) => this.#plane?.inFlight(dynoId) ?? 0,
-        observed: (dynoId) => this.#plane?.observed(dynoId) ?? null,
+        inFlight: (dynoId) => this.#plane?.pools.inFlight(dynoId) ?? 0,
+        observed: (dynoId) => this.#plane?.pools.observed(dynoId) ?? null,
       },
       log: this.#logger,
       metrics: this.#metrics,

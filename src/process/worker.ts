@@ -157,14 +157,14 @@ class WorkerProcess {
   #report(counters: CounterDump | null, sent?: () => void): void {
     this.#reportDue = false
     const plane = this.#plane
-    const busy = plane === null ? [] : [...plane.busyDynos()]
+    const busy = plane === null ? [] : [...plane.pools.busyDynos()]
     const report = {
       version: plane?.snapshot.version ?? 0,
       inFlight: busy.map(({ id, inFlight }) => [id, inFlight] as const),
       connections: plane?.connections ?? 0,
       residentBytes: residentBytes(),
       eventLoopDelayMs: this.#delayMs,
-      tallies: plane?.takeTallies() ?? [],
+      tallies: plane?.pools.takeTallies() ?? [],
       counters,
     }
     tell({ kind: 'report', report }, sent)

@@ -106,6 +106,11 @@ export class ClientFacts {
   }
 }
 
+/** Why a client was blocked, for the log: the reason, with the label of the range that decided when one did. */
+export function blockCause(reason: BlockReason, label: string): string {
+  return label === '' ? reason : `${reason} (${label})`
+}
+
 function labelOf(range: TrustedRange | null): string {
   return range === null ? '' : range.label || range.cidr
 }

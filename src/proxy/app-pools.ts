@@ -1,10 +1,11 @@
 import type { App, CompiledSnapshot } from '../model/compiled-snapshot.ts'
+import type { DynoObservation, TallyCounts } from '../model/dyno-observation.ts'
 import type { Limits, RouterTimeouts } from '../model/snapshot.ts'
 import { AppPool, type PoolSettings } from './balance.ts'
 import type { DynoState } from './dyno-state.ts'
 import type { TimerWheel } from './timer-wheel.ts'
 
-/** The pool of every app in this worker. */
+/** The pool of every app in this worker, and what their dynos have in flight and came to. */
 export class AppPools {
   readonly #pools = new Map<string, AppPool>()
   /** Of apps that are gone, but have requests in flight. */
@@ -58,8 +59,46 @@ export class AppPools {
     return this.#pools.values()
   }
 
+  /** Requests and tunnels under way on a dyno. */
+  inFlight(dynoId: string): number {
+    let inFlight = 0
+    for (const pool of this.#all()) inFlight += pool.dynos.get(dynoId)?.inFlight ?? 0
+    return inFlight
+  }
+
+  /** The same of every dyno that has any. */
+  *busyDynos(): Generator<{ readonly id: string; readonly inFlight: number }> {
+    for (const pool of this.#all()) {
+      if (!pool.active) continue
+      for (const { id, inFlight } of pool.dynos.values()) if (inFlight > 0) yield { id, inFlight }
+    }
+  }
+
+  /** What the requests of a dyno came to, as far as nobody took it away; null: no such dyno. */
+  observed(dynoId: string): DynoObservation | null {
+    for (const pool of this.#all()) {
+      const dyno = pool.dynos.get(dynoId)
+      if (dyno !== undefined) return dyno.tally.observation
+    }
+    return null
+  }
+
+  /** The same of every dyno that had any since this was last asked, which is then forgotten here. */
+  takeTallies(): (readonly [dynoId: string, counts: TallyCounts])[] {
+    const tallies: (readonly [string, TallyCounts])[] = []
+    for (const pool of this.#all()) {
+      if (!pool.active) continue
+      pool.active = !pool.idle
+      for (const { id, tally } of pool.dynos.values()) {
+        const counts = tally.take()
+        if (counts !== null) tallies.push([id, counts])
+      }
+    }
+    return tallies
+  }
+
   /** With those of apps that are gone whose requests are still in flight. */
-  *all(): Generator<AppPool> {
+  *#all(): Generator<AppPool> {
     yield* this.#pools.values()
     yield* this.#leaving
   }

@@ -1,9 +1,10 @@
 import type { CompiledSnapshot } from '../model/compiled-snapshot.ts'
 import type { RouterMetrics } from '../telemetry/router-metrics.ts'
-import type { BlockReason } from './access.ts'
+import { type BlockReason, blockCause } from './access.ts'
 import type { Clock } from './clock.ts'
 import { type Exchange, Phase } from './exchange.ts'
 import { requestId } from './headers.ts'
+import type { Ledger } from './ledger.ts'
 import { letGo } from './release.ts'
 import { ERRORS, type ErrorCode, errorAnswer, statusOf } from './router-error.ts'
 
@@ -12,12 +13,11 @@ export interface FinishHost {
   readonly snapshot: CompiledSnapshot
   readonly clock: Clock
   readonly metrics: RouterMetrics
-  /** The one end of every exchange: counted and logged. */
-  finished(x: Exchange): void
+  readonly ledger: Ledger
 }
 
 /**
- * The ends that an exchange can have. Whichever it is: the dyno is released, the exchange is counted and logged once, and the client's connection goes on,
+ * The ends that an exchange can have. Whichever it is: the dyno is released, the exchange is entered in the ledger once, and the client's connection goes on,
  * says goodbye or is reset.
  */
 export class Finish {
@@ -113,19 +113,19 @@ export class Finish {
 
   #noteBlocked(x: Exchange, reason: BlockReason, label: string): void {
     this.#host.metrics.clientBlocked(reason)
-    x.detail = label === '' ? reason : `${reason} (${label})`
+    x.detail = blockCause(reason, label)
   }
 
   // --- What is left of the connection --------------------------------------------------------------------------------
 
   #over(x: Exchange, keepAlive: boolean): void {
-    this.#host.finished(x)
+    this.#host.ledger.finished(x)
     x.phase = Phase.idle
     x.client.exchangeOver(keepAlive)
   }
 
   #reset(x: Exchange): void {
-    this.#host.finished(x)
+    this.#host.ledger.finished(x)
     x.phase = Phase.idle
     x.client.reset()
   }

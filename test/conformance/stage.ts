@@ -102,7 +102,7 @@ export class Stage {
       await router.stop()
       await dyno.stop()
       t.strictSame(dyno.faults, [], 'the dyno was sent well-formed requests only')
-      t.equal(router.plane.inFlight(`dyno at ${port}`), 0, 'no request is counted any more')
+      t.equal(router.plane.pools.inFlight(`dyno at ${port}`), 0, 'no request is counted any more')
     }
   }
 }

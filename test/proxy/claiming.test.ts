@@ -281,7 +281,7 @@ t.test('a draining dyno finishes its requests, gets no new ones, and is left wit
   await settled()
   apply(router, app({ dynos: [{ ...onPort(leaving), draining: true }, onPort(staying)] }))
   await leaving.connections[0]!.untilClosed()
-  t.equal(router.plane.inFlight(`dyno at ${leaving.port}`), 1)
+  t.equal(router.plane.pools.inFlight(`dyno at ${leaving.port}`), 1)
 
   const next = await router.client()
   next.send(GET)
@@ -289,7 +289,7 @@ t.test('a draining dyno finishes its requests, gets no new ones, and is left wit
   t.equal(leaving.connections.length, 2)
   leaving.connections[1]!.send(OK)
   await leaving.connections[1]!.untilClosed()
-  t.equal(router.plane.inFlight(`dyno at ${leaving.port}`), 0)
+  t.equal(router.plane.pools.inFlight(`dyno at ${leaving.port}`), 0)
   await answeredBy(t, clients, 3)
 })
 

@@ -117,7 +117,7 @@ t.test('what outlives the drain time is cut: H24; another dyno’s is not', asyn
   await Promise.all([0, 1, 2].map(async (number) => (await all.dyno.connection(number)).untilClosed()))
   t.equal(all.router.lines.length, 3)
   for (const line of all.router.lines) t.match(line, /at=error code=H24 desc="Forced close"/)
-  t.equal(all.router.plane.inFlight(`dyno at ${all.dyno.port}`), 0)
+  t.equal(all.router.plane.pools.inFlight(`dyno at ${all.dyno.port}`), 0)
   served.send('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
   t.equal((await elsewhere.answer()).status, 200)
 })

@@ -19,7 +19,7 @@ t.test('answers count, and a 5xx of the dyno is a failure', async (t) => {
     client.send(`GET ${path} HTTP/1.1\r\nHost: shop.example.com\r\n\r\n`)
     await client.answer()
   }
-  const { requests, failures, firstByteCells } = router.plane.observed(of(dyno.port))!
+  const { requests, failures, firstByteCells } = router.plane.pools.observed(of(dyno.port))!
   t.strictSame({ requests, failures }, { requests: 3, failures: 1 })
   t.equal(
     firstByteCells.reduce((sum, count) => sum + count),
@@ -38,7 +38,7 @@ t.test('the first byte counts from when the dyno has the whole request', async (
   await router.pass(300)
   connection.send(OK)
   await client.answer()
-  const { firstByteCells } = router.plane.observed(of(dyno.port))!
+  const { firstByteCells } = router.plane.pools.observed(of(dyno.port))!
   const p95Ms = firstByteQuantileMs(firstByteCells, 0.95)
   t.ok(p95Ms >= 300 && p95Ms < 300 * 1.2, `${p95Ms}`)
 })
@@ -56,8 +56,8 @@ t.test('a dyno that lets nobody in failed, and the one that served instead did n
     client.send(GET)
     t.equal((await client.answer()).status, 200)
   }
-  t.match(router.plane.observed(of(port)), { requests: 1, failures: 1 })
-  t.match(router.plane.observed(of(dyno.port)), { requests: 2, failures: 0 })
+  t.match(router.plane.pools.observed(of(port)), { requests: 1, failures: 1 })
+  t.match(router.plane.pools.observed(of(dyno.port)), { requests: 2, failures: 0 })
 })
 
 t.test('silence and a broken connection are failures of the dyno; a client that leaves is not', async (t) => {
@@ -77,7 +77,7 @@ t.test('silence and a broken connection are failures of the dyno; a client that 
   await (await dyno.connection(2)).until('\r\n\r\n')
   impatient.socket.resetAndDestroy()
   await router.line(2)
-  t.match(router.plane.observed(of(dyno.port)), { requests: 3, failures: 2 })
+  t.match(router.plane.pools.observed(of(dyno.port)), { requests: 3, failures: 2 })
 })
 
 t.test('a kept connection that the dyno had closed is no request of it', async (t) => {
@@ -95,7 +95,7 @@ t.test('a kept connection that the dyno had closed is no request of it', async (
   await second.until('\r\n\r\n')
   second.send(OK)
   t.equal((await client.answer()).status, 200)
-  t.match(router.plane.observed(of(dyno.port)), { requests: 2, failures: 0 })
+  t.match(router.plane.pools.observed(of(dyno.port)), { requests: 2, failures: 0 })
 })
 
 t.test('what was taken away is counted no more, and a dyno that is gone is not known', async (t) => {
@@ -103,12 +103,12 @@ t.test('what was taken away is counted no more, and a dyno that is gone is not k
   const client = await router.client()
   client.send(GET)
   await client.answer()
-  const [[id, counts]] = router.plane.takeTallies() as [[string, number[]]]
+  const [[id, counts]] = router.plane.pools.takeTallies() as [[string, number[]]]
   t.equal(id, of(dyno.port))
   t.strictSame(counts.slice(0, 2), [0, 1])
-  t.strictSame(router.plane.takeTallies(), [])
-  t.match(router.plane.observed(id), { requests: 0 })
+  t.strictSame(router.plane.pools.takeTallies(), [])
+  t.match(router.plane.pools.observed(id), { requests: 0 })
   router.plane.apply(space({ apps: [app()] }))
   await settled()
-  t.equal(router.plane.observed(id), null)
+  t.equal(router.plane.pools.observed(id), null)
 })
