@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { Client } from 'undici'
-import { loadConfig } from '../config/load.ts'
+import { loadAdmin } from '../config/load-admin.ts'
 import { formatProblem } from '../config/problems.ts'
 import { shortPath } from '../control/admin/unix-socket.ts'
 import { DEFAULT_FILE, Failure, UsageError } from './command.ts'
@@ -114,9 +114,9 @@ export function refusal(status: number, text: string): Failure {
 }
 
 async function addressOf(file: string): Promise<string> {
-  const result = await loadConfig(file)
+  const result = await loadAdmin(file)
   if (!result.ok) throw new Failure(result.problems.map(formatProblem).join('\n'))
-  const { admin } = result.config
+  const { admin } = result
   return 'socket' in admin
     ? `unix:${admin.socket}`
     : `${admin.host.includes(':') ? `[${admin.host}]` : admin.host}:${admin.port}`
