@@ -1,12 +1,12 @@
 import type { RouterTimeouts } from '../model/snapshot.ts'
-import { BodyFraming, BodyKind } from '../wire/body-framing.ts'
+import type { BodyFraming } from '../wire/body-framing.ts'
 import type { HeadLimits } from '../wire/limits.ts'
-import { ProxyHeader, parseProxyHeader } from '../wire/proxy-protocol.ts'
-import { parseRequestHead, RequestHead } from '../wire/request-head.ts'
+import type { ProxyHeader } from '../wire/proxy-protocol.ts'
+import type { RequestHead } from '../wire/request-head.ts'
 import { ClientFacts } from './access.ts'
 import { type ClientSide, Exchange, Phase, type WaitOutcomes } from './exchange.ts'
-import { KeptBytes } from './kept-bytes.ts'
 import { PeerSocket } from './peer-socket.ts'
+import { RequestReader, type RequestReaderOwner } from './request-reader.ts'
 import { TimerEntry, type TimerTarget, type TimerWheel } from './timer-wheel.ts'
 import type { Transport } from './transport.ts'
 
@@ -61,9 +61,6 @@ export interface RequestHandler extends WaitOutcomes {
   answerTaken(x: Exchange): void
 }
 
-const State = { proxyHeader: 0, head: 1, exchange: 2, tunnel: 3, lingering: 4, closed: 5 } as const
-type State = (typeof State)[keyof typeof State]
-
 /** What the timer waits for. */
 const Wait = {
   nothing: 0,
@@ -82,25 +79,15 @@ type Wait = (typeof Wait)[keyof typeof Wait]
 
 /** More than this waiting for a client, and its dyno is not read. With what one read adds it stays far below 1 MiB. */
 const TO_CLIENT_BYTES = 262_144
-/** Requests that a client sends ahead are kept up to this; then it is not read until their turn comes. */
-const READ_AHEAD_BYTES = 65_536
 /** After the last answer input is read and dropped this long, so that a reset cannot overtake the answer (RFC 9112 §9.6). */
 const LINGER_MS = 2_000
 /** A client that closed its side after a whole request counts as gone when it has taken nothing of an answer for so long. */
 const GOODBYE_MS = 800
-/** The parser skips two empty lines. */
-const MOST_BLANK_BYTES = 4
-const CR = 0x0d
-
-/** Heads that come whole, nearly all, are parsed into this one; a head that comes in pieces gets one of its own. */
-const wholeHead = new RequestHead()
-const proxyHeader = new ProxyHeader()
-
-export class ClientConnection extends PeerSocket implements ClientSide, TimerTarget {
+/** One client's connection: what it is waited for and for how long, and how it ends. What it says is found by its RequestReader. */
+export class ClientConnection extends PeerSocket implements ClientSide, RequestReaderOwner, TimerTarget {
   readonly entrance: Entrance
   readonly exchange: Exchange
-  readonly body = new BodyFraming()
-  head = wholeHead
+  readonly body: BodyFraming
   /** Who the client is; null until the PROXY header said it. */
   facts: ClientFacts
   /** Port that the client connected to: the listener's, or what the PROXY header says. */
@@ -112,16 +99,14 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   turnedAway = false
   readonly #host: ClientHost
   readonly #handler: RequestHandler
+  readonly #reader: RequestReader
   readonly #timer: TimerEntry
-  readonly #ahead = new KeptBytes()
-  #state: State
   #wait: Wait = Wait.nothing
   #waitMs = 0
   #takenSeen = 0
   #sideClosed = false
   /** When it began to wait for a request. */
   #restsSinceMs: number
-  #consuming = false
 
   constructor(
     host: ClientHost,
@@ -137,16 +122,21 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.entrance = entrance
     this.facts = facts
     this.destinationPort = entrance.port
+    this.#reader = new RequestReader(host, this, needsProxyHeader)
+    this.body = this.#reader.body
     this.exchange = new Exchange(this, handler)
     this.#timer = new TimerEntry(this)
     this.#restsSinceMs = host.wheel.clock.nowMs
-    this.#state = needsProxyHeader ? State.proxyHeader : State.head
     if (needsProxyHeader) this.#waitFor(Wait.proxyHeader, host.timeouts.proxyHeaderMs)
     else this.#waitFor(Wait.firstByte, host.timeouts.requestFirstByteMs)
   }
 
   get open(): boolean {
-    return this.#state !== State.closed && this.#state !== State.lingering
+    return !this.#reader.ended
+  }
+
+  get head(): RequestHead {
+    return this.#reader.head
   }
 
   get spent(): boolean {
@@ -155,7 +145,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   }
 
   get tunnelling(): boolean {
-    return this.#state === State.tunnel
+    return this.#reader.inTunnel
   }
 
   // While the client is not read because its dyno is slow, it is not the one that is idle.
@@ -174,26 +164,15 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.transport.start(this)
   }
 
-  // --- Reading -------------------------------------------------------------------------------------------------------
+  // --- What the client says ------------------------------------------------------------------------------------------
 
   protected connected(): void {}
 
   /** The socket read `count` bytes into the shared buffer, which is overwritten after this call. */
   onRead(count: number, bytes: Buffer): void {
     try {
-      if (this.#state === State.tunnel) {
-        this.#touch()
-        this.exchange.backend!.writeBytes(bytes, 0, count)
-      } else if (this.#ahead.length > 0) {
-        this.#ahead.append(bytes, 0, count)
-        this.#consumeAhead()
-      } else {
-        this.#consuming = true
-        const used = this.#consume(bytes, 0, count)
-        this.#consuming = false
-        if (used < count) this.#keepAhead(bytes, used, count)
-      }
-      this.reads.filled(count, this.#state === State.tunnel || (this.#state === State.exchange && !this.body.ended))
+      this.#reader.read(bytes, count)
+      this.reads.filled(count, this.#reader.streaming)
     } catch (error) {
       this.failed(error)
     }
@@ -201,10 +180,9 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
 
   protected failed(error: unknown): void {
     this.#host.fault(error)
-    this.#consuming = false
-    this.#forgetHead()
+    this.#reader.forgetHead()
     try {
-      if (this.#state === State.exchange || this.#state === State.tunnel) this.#handler.failed(this.exchange)
+      if (this.#serving) this.#handler.failed(this.exchange)
       this.sayGoodbye()
     } catch (another) {
       this.#host.fault(another)
@@ -212,165 +190,75 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     }
   }
 
-  #consumeAhead(): void {
-    const ahead = this.#ahead
-    this.#consuming = true
-    const used = this.#consume(ahead.bytes, ahead.start, ahead.end) - ahead.start
-    this.#consuming = false
-    if (this.open) ahead.consume(used)
-    else ahead.clear()
-    this.#boundAhead()
-    if (this.#sideClosed && this.open) this.peerEnded()
-  }
-
-  #keepAhead(bytes: Buffer, start: number, end: number): void {
-    if (!this.open) return
-    this.#ahead.append(bytes, start, end)
-    this.#boundAhead()
-  }
-
-  /** Partial heads are bounded by the parser; requests sent ahead are bounded here. */
-  #boundAhead(): void {
-    if (this.#ahead.length >= READ_AHEAD_BYTES && this.#state === State.exchange) this.pause()
-  }
-
-  /** Takes what can be used now and returns the position after it. */
-  #consume(bytes: Buffer, start: number, end: number): number {
-    let at = start
-    while (at < end) {
-      switch (this.#state) {
-        case State.head: {
-          const result = parseRequestHead(bytes, at, end, this.head, this.#host.headLimits)
-          if (result === 0) {
-            this.#headIncomplete(bytes, at, end)
-            return at
-          }
-          if (result < 0) {
-            this.#refuseHead(result)
-            return end
-          }
-          at = this.#begin(bytes, at + result, end)
-          break
-        }
-        case State.exchange:
-          // What follows a whole request is the next one: it waits for its turn.
-          if (this.body.ended) return at
-          at = this.#takeBody(bytes, at, end)
-          if (at < 0) return end
-          this.#handler.requestPayload(this.exchange, bytes)
-          break
-        case State.tunnel:
-          this.exchange.backend!.writeBytes(bytes, at, end)
-          return end
-        case State.proxyHeader: {
-          const result = parseProxyHeader(bytes, at, end, proxyHeader)
-          if (result === 0) return at
-          if (result < 0) {
-            this.transport.close()
-            return end
-          }
-          if (!this.#named()) {
-            this.reset()
-            return end
-          }
-          at += result
-          break
-        }
-        default:
-          return end
-      }
+  proxyHeaderCame(header: ProxyHeader): void {
+    if (!header.local) {
+      this.facts = new ClientFacts(header.sourceAddress, this.entrance.exposure)
+      this.destinationPort = header.destinationPort
     }
-    return at
+    if (!this.#host.clientNamed(this)) return this.reset()
+    // Not when it was turned away: there are too many already.
+    if (this.open) this.#waitFor(Wait.firstByte, this.#host.timeouts.requestFirstByteMs)
   }
 
-  /** True when the client may come in. */
-  #named(): boolean {
-    if (!proxyHeader.local) {
-      this.facts = new ClientFacts(proxyHeader.sourceAddress, this.entrance.exposure)
-      this.destinationPort = proxyHeader.destinationPort
-    }
-    if (!this.#host.clientNamed(this)) return false
-    // Turned away: there are too many already.
-    if (!this.open) return true
-    this.#state = State.head
-    this.#waitFor(Wait.firstByte, this.#host.timeouts.requestFirstByteMs)
-    return true
+  proxyHeaderRefused(): void {
+    this.transport.close()
   }
 
-  #headIncomplete(bytes: Buffer, start: number, end: number): void {
-    if (this.head !== wholeHead) return
-    // The parser remembers where it stopped, so not in the object that the next connection uses.
-    wholeHead.reset()
-    // Empty lines are no beginning of a request (RFC 9112 §2.2): who sends no more than these is idle.
-    if (end - start <= MOST_BLANK_BYTES && bytes[end - 1]! <= CR) return
-    this.head = new RequestHead()
-    parseRequestHead(bytes, start, end, this.head, this.#host.headLimits)
+  headBegan(): void {
     this.#waitFor(Wait.head, this.#host.timeouts.requestHeadMs)
   }
 
-  #refuseHead(refusal: number): void {
-    this.#state = State.exchange
+  headRefused(refusal: number): void {
     this.#waitFor(Wait.nothing, 0)
     this.exchange.start(this.head, this.#host.nowMs())
-    this.#forgetHead()
     this.#handler.malformedHead(this.exchange, refusal)
   }
 
-  /** A whole head: the exchange begins. Returns the position after what came of its body with it. */
-  #begin(bytes: Buffer, start: number, end: number): number {
-    const { head, body, exchange } = this
-    const limits = this.#host.headLimits
-    this.#state = State.exchange
+  headCame(): void {
     this.requests++
-    let at = start
-    exchange.start(head, this.#host.nowMs())
-    if (head.chunked) body.start(BodyKind.chunked, 0, limits)
-    else body.start(head.contentLength > 0 ? BodyKind.length : BodyKind.none, head.contentLength, limits)
-    if (body.ended) {
-      this.#waitFor(Wait.nothing, 0)
-      exchange.requestEnded = true
-    } else {
-      this.#waitFor(Wait.body, this.#host.timeouts.requestBodyMs)
-      if (at < end) {
-        at = body.take(bytes, at, end)
-        if (at < 0) {
-          this.#forgetHead()
-          this.#handler.malformedBody(exchange, at)
-          return end
-        }
-        exchange.requestBytes = body.payloadBytes
-        if (body.ended) {
-          exchange.requestEnded = true
-          this.#waitFor(Wait.nothing, 0)
-        }
-      }
-    }
+    this.exchange.start(this.head, this.#host.nowMs())
+  }
+
+  requestBegan(bytes: Buffer): void {
+    const { body, exchange } = this
+    exchange.requestEnded = body.ended
+    exchange.requestBytes = body.payloadBytes
+    if (body.ended) this.#waitFor(Wait.nothing, 0)
+    else this.#waitFor(Wait.body, this.#host.timeouts.requestBodyMs)
     this.#handler.begin(exchange)
     // Nothing was sent yet, but the router may have answered by itself.
     if (exchange.phase !== Phase.idle && exchange.requestBytes > 0) exchange.hold(bytes)
-    this.#forgetHead()
-    return at
   }
 
-  #forgetHead(): void {
-    this.head.reset()
-    this.head = wholeHead
-  }
-
-  /** Position after the body bytes, or -1: the body is malformed and the exchange was told. */
-  #takeBody(bytes: Buffer, start: number, end: number): number {
-    const at = this.body.take(bytes, start, end)
-    if (at < 0) {
-      this.#handler.malformedBody(this.exchange, at)
-      return -1
-    }
-    if (this.body.ended) {
+  payloadCame(bytes: Buffer): void {
+    if (!this.body.ended) {
+      this.#touch()
+    } else {
       this.exchange.requestEnded = true
       if (this.#wait === Wait.body) this.#waitFor(Wait.nothing, 0)
-    } else {
-      this.#touch()
     }
-    return at
+    this.#handler.requestPayload(this.exchange, bytes)
+  }
+
+  bodyRefused(refusal: number): void {
+    this.#handler.malformedBody(this.exchange, refusal)
+  }
+
+  tunnelBytesCame(bytes: Buffer, start: number, end: number): void {
+    this.#touch()
+    this.exchange.backend!.writeBytes(bytes, start, end)
+  }
+
+  /** What was sent ahead, and then what was not read for its sake. */
+  #readOn(): void {
+    this.resume()
+    // The client's end comes after all that it sent before.
+    if (this.#reader.readAhead() && this.#sideClosed && this.open) this.peerEnded()
+  }
+
+  /** A request or a tunnel is under way. */
+  get #serving(): boolean {
+    return this.#reader.inRequest || this.#reader.inTunnel
   }
 
   // --- The exchange's end --------------------------------------------------------------------------------------------
@@ -379,22 +267,20 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     this.feeder = null
     if (!this.open) return
     // Requests that were sent before the client closed its side are served all the same.
-    if (!keepAlive || this.#host.closing || (this.#sideClosed && this.#ahead.length === 0)) {
+    if (!keepAlive || this.#host.closing || (this.#sideClosed && !this.#reader.hasAhead)) {
       this.sayGoodbye()
       return
     }
-    this.#state = State.head
+    this.#reader.nextRequest()
     this.#restsSinceMs = this.#host.wheel.clock.nowMs
     this.#waitFor(Wait.keepAlive, this.#host.timeouts.clientKeepAliveMs)
-    this.resume()
-    if (this.#ahead.length > 0 && !this.#consuming) this.#consumeAhead()
+    this.#readOn()
   }
 
   /** Orderly end: what was written goes out, input is dropped for a moment, then the socket is gone. */
   sayGoodbye(): void {
     if (!this.open) return
-    this.#state = State.lingering
-    this.#ahead.clear()
+    this.#reader.end()
     this.feeder = null
     this.resume()
     // A slow reader is not to lose the end of its answer.
@@ -404,7 +290,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
 
   /** The connection broke, or is to look so: what is still in it is nobody's. */
   override reset(): void {
-    this.#state = State.closed
+    this.#reader.end()
     super.reset()
   }
 
@@ -415,7 +301,7 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
 
   /** Ends the connection if it has been between two requests for so long. The router is stopping. */
   endIfIdle(restMs: number): void {
-    if (this.#state !== State.head || this.#ahead.length > 0) return
+    if (!this.#reader.idle) return
     if (this.#host.wheel.clock.nowMs - this.#restsSinceMs >= restMs) this.sayGoodbye()
   }
 
@@ -429,10 +315,9 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   }
 
   startTunnel(idleMs: number): void {
-    this.#state = State.tunnel
+    this.#reader.tunnel()
     this.#waitFor(Wait.tunnel, idleMs)
-    this.resume()
-    if (this.#ahead.length > 0 && !this.#consuming) this.#consumeAhead()
+    this.#readOn()
   }
 
   /** The other end of the tunnel sent something. */
@@ -471,9 +356,9 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
     const { exchange } = this
     switch (this.#wait) {
       case Wait.head:
-        this.#state = State.exchange
+        this.#reader.giveUpHead()
         exchange.start(this.head, this.#host.nowMs())
-        this.#forgetHead()
+        this.#reader.forgetHead()
         this.#handler.headTimedOut(exchange)
         break
       case Wait.body:
@@ -516,26 +401,23 @@ export class ClientConnection extends PeerSocket implements ClientSide, TimerTar
   /** The client closed its side; it may still read. */
   protected peerEnded(): void {
     this.#sideClosed = true
-    switch (this.#state) {
-      case State.exchange:
-        if (!this.body.ended) this.#handler.clientGone(this.exchange)
-        // One that still has to take what is written shows by that whether it is there.
-        else if (this.#wait !== Wait.writes) this.#watchTaking(Wait.goodbye, GOODBYE_MS)
-        break
-      case State.tunnel:
-        this.#handler.tunnelHalfClosed(this.exchange, 'client')
-        break
-      default:
-        this.transport.closeSoon()
+    if (this.#reader.inTunnel) {
+      this.#handler.tunnelHalfClosed(this.exchange, 'client')
+    } else if (!this.#reader.inRequest) {
+      this.transport.closeSoon()
+    } else if (!this.body.ended) {
+      this.#handler.clientGone(this.exchange)
+    } else if (this.#wait !== Wait.writes) {
+      // One that still has to take what is written shows by that whether it is there.
+      this.#watchTaking(Wait.goodbye, GOODBYE_MS)
     }
   }
 
   protected closed(): void {
-    const state = this.#state
-    this.#state = State.closed
+    const serving = this.#serving
+    this.#reader.end()
     this.#host.wheel.remove(this.#timer)
-    this.#ahead.clear()
-    if (state === State.exchange || state === State.tunnel) this.#handler.clientGone(this.exchange)
+    if (serving) this.#handler.clientGone(this.exchange)
     this.#host.connectionClosed(this)
   }
 }
