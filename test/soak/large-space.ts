@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { RouterProcess } from '../support/router-process.ts'
 
@@ -7,8 +9,9 @@ import { RouterProcess } from '../support/router-process.ts'
  *
  *   node test/soak/large-space.ts [--apps 10000] [--domains 5] [--dynos 10] [--ranges 10000] [--reloads 5]
  *
- * `domains` and `dynos` are per app. Prints how long start and reloads take, how long the event loop of a worker stood still meanwhile, and
- * the memory. Exit code 0: a reload that touches one app held no worker up for more than 20 ms.
+ * `domains` and `dynos` are per app. Prints how long start and reloads take, how long the event loop of a worker stood still meanwhile, how much of that
+ * was its own work (the rest is what control, which reads the file, took of the cores) and the memory. Exit code 0: a reload that touches one app made no worker
+ * pause for more than 20 ms of work.
  */
 const option = (name: string, fallback: number) => {
   const at = process.argv.indexOf(`--${name}`)
@@ -20,6 +23,8 @@ const DYNOS = option('dynos', 10)
 const RANGES = option('ranges', 10_000)
 const RELOADS = option('reloads', 5)
 const LONGEST_PAUSE_MS = 20
+/** What a reload leaves to do shows in this time. */
+const AFTERMATH_MS = 2500
 
 const address = (first: number, n: number) => `${first}.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`
 
@@ -49,6 +54,10 @@ function resident(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
 }
 
+const pausesFolder = mkdtempSync(join(tmpdir(), 'postern-pauses-'))
+process.env.PAUSES_FOLDER = pausesFolder
+process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${join(import.meta.dirname, 'own-pauses.ts')}`
+
 const startedAtMs = performance.now()
 const router = await RouterProcess.start(apps(), { more: more(), cidr: '10.0.0.0/8', startMs: 600_000 })
 console.log(`start until everything is known and every worker serves: ${seconds(performance.now() - startedAtMs)}`)
@@ -62,28 +71,30 @@ try {
   }
   await memory('after the start')
 
-  /** Longest time for which the event loop of a worker stood still while this ran. */
+  /** Longest times for which the event loop of a worker stood still while this ran. */
   const pauses = async (run: () => Promise<void>) => {
-    const longest = new Map<string, number>()
-    let over = false
-    const watching = (async () => {
-      while (!over) {
-        for (const { name, eventLoopDelayMs } of await router.processes()) {
-          longest.set(name, Math.max(longest.get(name) ?? 0, eventLoopDelayMs))
-        }
-        await setTimeout(200)
-      }
-    })()
+    const fromMs = Date.now()
     const beganAtMs = performance.now()
     await run()
     const tookMs = performance.now() - beganAtMs
-    await setTimeout(2500)
-    over = true
-    await watching
-    return { tookMs, longestMs: Math.max(...longest.values()) }
+    await setTimeout(AFTERMATH_MS)
+    const workers = (await router.processes()).filter(({ name }) => name.startsWith('worker'))
+    const lines = workers
+      .flatMap(({ pid }) =>
+        readFileSync(join(pausesFolder, String(pid)), 'utf8')
+          .trim()
+          .split('\n'),
+      )
+      .map((line) => line.split(' ').map(Number) as [number, number, number])
+      .filter(([atMs]) => atMs >= fromMs)
+    const longestMs = Math.max(...lines.map(([, gapMs]) => gapMs))
+    const workedMs = Math.max(...lines.map(([, , worked]) => worked))
+    return { tookMs, longestMs, workedMs }
   }
-  const said = (what: string, { tookMs, longestMs }: { tookMs: number; longestMs: number }) =>
-    console.log(`${what}: ${seconds(tookMs)}, longest pause of a worker ${longestMs.toFixed(1)} ms`)
+  const said = (what: string, { tookMs, longestMs, workedMs }: Awaited<ReturnType<typeof pauses>>) =>
+    console.log(
+      `${what}: ${seconds(tookMs)}, longest pause of a worker ${longestMs.toFixed(1)} ms, of its own work ${workedMs.toFixed(1)} ms`,
+    )
 
   said('nothing at all', await pauses(() => setTimeout(5000)))
   const confirmed = async () => {
@@ -102,7 +113,7 @@ try {
     router.write(apps({ app: APPS >> 1, times }), more())
     const result = await pauses(reload)
     said('reload that changes one app', result)
-    failed ||= result.longestMs > LONGEST_PAUSE_MS
+    failed ||= result.workedMs > LONGEST_PAUSE_MS
   }
   router.write(apps({ app: APPS >> 1, times: RELOADS }), more(', 30.0.0.0/8'))
   said('reload that changes the trusted ranges', await pauses(reload))
@@ -113,5 +124,6 @@ try {
   throw error
 } finally {
   await router.stop()
+  rmSync(pausesFolder, { recursive: true })
 }
 process.exit(failed ? 1 : 0)
