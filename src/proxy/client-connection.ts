@@ -83,6 +83,7 @@ const TO_CLIENT_BYTES = 262_144
 const LINGER_MS = 2_000
 /** A client that closed its side after a whole request counts as gone when it has taken nothing of an answer for so long. */
 const GOODBYE_MS = 800
+
 /** One client's connection: what it is waited for and for how long, and how it ends. What it says is found by its RequestReader. */
 export class ClientConnection extends PeerSocket implements ClientSide, RequestReaderOwner, TimerTarget {
   readonly entrance: Entrance
@@ -365,16 +366,13 @@ export class ClientConnection extends PeerSocket implements ClientSide, RequestR
         this.#handler.clientIdle(exchange)
         break
       case Wait.writes:
-        if (this.takenBytes !== this.#takenSeen) this.watchWrites(this.#waitMs)
-        else this.#handler.clientIdle(exchange)
+        if (!this.#stillTakes()) this.#handler.clientIdle(exchange)
         break
       case Wait.lastWrites:
-        if (this.takenBytes !== this.#takenSeen) this.#watchTaking(Wait.lastWrites, this.#waitMs)
-        else this.reset()
+        if (!this.#stillTakes()) this.reset()
         break
       case Wait.goodbye:
-        if (this.takenBytes !== this.#takenSeen) this.#watchTaking(Wait.goodbye, GOODBYE_MS)
-        else this.#handler.clientGone(exchange)
+        if (!this.#stillTakes()) this.#handler.clientGone(exchange)
         break
       case Wait.tunnel:
         if (this.#tunnelMoves()) this.#touch()
@@ -387,6 +385,13 @@ export class ClientConnection extends PeerSocket implements ClientSide, RequestR
       default:
         this.transport.close()
     }
+  }
+
+  /** It took some of what is written for it: then it is waited for as long again. */
+  #stillTakes(): boolean {
+    if (this.takenBytes === this.#takenSeen) return false
+    this.#watchTaking(this.#wait, this.#waitMs)
+    return true
   }
 
   /** Nothing came from either side; but one of them may be slow to take what came before. */

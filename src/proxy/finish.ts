@@ -30,16 +30,15 @@ export class Finish {
   // --- With an answer ------------------------------------------------------------------------------------------------
 
   /** All of the answer was written. The next request waits for a client that does not read: else its answers would pile up. */
-  complete(x: Exchange, keepAlive: boolean): void {
-    if (!x.client.congested) return this.#over(x, keepAlive)
-    x.keepAlive = keepAlive
+  complete(x: Exchange): void {
+    if (!x.client.congested) return this.#over(x)
     x.phase = Phase.flushing
     x.client.watchWrites(x.app === null ? this.#host.snapshot.data.timeouts.requestBodyMs : x.app.entry.timeouts.idleMs)
   }
 
   /** The client took the last byte of it. */
   taken(x: Exchange): void {
-    if (x.phase === Phase.flushing) this.#over(x, x.keepAlive)
+    if (x.phase === Phase.flushing) this.#over(x)
   }
 
   /** The router answers in place of a dyno; when an answer is on its way already it is cut. */
@@ -50,7 +49,7 @@ export class Finish {
     // An answer is on its way, or was: another one would be taken for that of the next request.
     if (x.status !== 0) return this.#cut(x)
     // Whatever is left of the request, nobody knows where it ends or wants it; and what follows a request to upgrade may be meant for the tunnel.
-    const keepAlive = x.keepAlive && x.requestEnded && x.upgrade === '' && !x.client.spent
+    x.keepAlive &&= x.requestEnded && x.upgrade === '' && !x.client.spent
     // What was not understood got none yet; who reports the answer names it.
     if (x.requestId === '') x.requestId = requestId('')
     const answer = errorAnswer({
@@ -60,19 +59,20 @@ export class Finish {
       method: x.method,
       requestId: x.requestId,
       date: this.#host.clock.date,
-      connection: keepAlive ? (x.minorVersion === 0 ? 'keep-alive' : '') : 'close',
+      connection: x.keepAlive ? (x.minorVersion === 0 ? 'keep-alive' : '') : 'close',
       requestIdToClient: x.snapshot?.data.headers.requestIdToClient ?? false,
     })
     x.status = status
     x.responseBytes = answer.bodyBytes
     x.client.writeText(answer.text)
-    this.complete(x, keepAlive)
+    this.complete(x)
   }
 
   /** Half an answer must not look like a whole one. Where lengths or chunks show that, what was sent may still arrive. */
   #cut(x: Exchange): void {
+    x.keepAlive = false
     if (x.closeDelimited) this.#reset(x)
-    else this.#over(x, false)
+    else this.#over(x)
   }
 
   // --- Without one ---------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ export class Finish {
   tunnelOver(x: Exchange, code: ErrorCode | ''): void {
     x.code = code
     letGo(x)
-    this.#over(x, false)
+    this.#over(x)
   }
 
   /** The client of a tunnel may not come in any more: P01 with the reason, or P02 when its app does not exist for it any more. */
@@ -118,10 +118,10 @@ export class Finish {
 
   // --- What is left of the connection --------------------------------------------------------------------------------
 
-  #over(x: Exchange, keepAlive: boolean): void {
+  #over(x: Exchange): void {
     this.#host.ledger.finished(x)
     x.phase = Phase.idle
-    x.client.exchangeOver(keepAlive)
+    x.client.exchangeOver(x.keepAlive)
   }
 
   #reset(x: Exchange): void {

@@ -247,7 +247,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
       backend.abort()
     }
     release(x)
-    this.#finish.complete(x, x.keepAlive)
+    this.#finish.complete(x)
   }
 
   answerTaken(x: Exchange): void {
