@@ -1,9 +1,9 @@
-import { BodyFraming, BodyKind } from '../wire/body-framing.ts'
+import { type BodyFraming, BodyKind } from '../wire/body-framing.ts'
 import type { HeadLimits } from '../wire/limits.ts'
-import { parseResponseHead, ResponseHead } from '../wire/response-head.ts'
+import type { ResponseHead } from '../wire/response-head.ts'
+import { AnswerReader, type AnswerReaderOwner } from './answer-reader.ts'
 import type { DynoState } from './dyno-state.ts'
 import type { BackendSide, Exchange } from './exchange.ts'
-import { KeptBytes } from './kept-bytes.ts'
 import { PeerSocket } from './peer-socket.ts'
 import { TimerEntry, type TimerTarget, type TimerWheel } from './timer-wheel.ts'
 import { connectTransport } from './transports.ts'
@@ -49,7 +49,7 @@ export interface AnswerHandler {
   tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void
 }
 
-const State = { connecting: 0, idle: 1, taken: 2, head: 3, body: 4, answered: 5, tunnel: 6, closed: 7 } as const
+const State = { connecting: 0, idle: 1, taken: 2, serving: 3, closed: 4 } as const
 type State = (typeof State)[keyof typeof State]
 
 /** More than this waiting for a dyno, and its client is not read. */
@@ -59,14 +59,10 @@ const OUT_OF_RESOURCES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
 
 const NO_BYTES = Buffer.alloc(0)
 
-/** Heads that come whole, nearly all, are parsed into this one; a head that comes in pieces gets one of its own. */
-const wholeHead = new ResponseHead()
-
-/** One connection to a dyno: carries one exchange at a time, is idle in the pool between two, or is half of a tunnel. */
-export class BackendConnection extends PeerSocket implements BackendSide, TimerTarget {
+/** One connection to a dyno: carries one exchange at a time, is idle in the pool between two, or is half of a tunnel. What the dyno says is found by its AnswerReader. */
+export class BackendConnection extends PeerSocket implements BackendSide, AnswerReaderOwner, TimerTarget {
   readonly dyno: DynoState
-  readonly body = new BodyFraming()
-  head = wholeHead
+  readonly body: BodyFraming
   /** The exchange that it carries; null while idle and after the end. */
   exchange: Exchange | null
   reused = false
@@ -82,13 +78,11 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   idleSinceMs = 0
   readonly #host: BackendHost
   readonly #handler: AnswerHandler
+  readonly #reader: AnswerReader
   readonly #timer: TimerEntry
-  readonly #ahead = new KeptBytes()
   #state: State = State.connecting
   #waitMs = 0
   #takenSeen = 0
-  /** Bytes came that belong to no answer. */
-  #dirty = false
 
   constructor(host: BackendHost, handler: AnswerHandler, dyno: DynoState, exchange: Exchange, connectMs: number) {
     super(connectTransport(dyno.entry.address, dyno.entry.port), TO_DYNO_BYTES)
@@ -96,6 +90,8 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.#handler = handler
     this.dyno = dyno
     this.exchange = exchange
+    this.#reader = new AnswerReader(host, this)
+    this.body = this.#reader.body
     this.#timer = new TimerEntry(this)
     this.#waitFor(connectMs)
     this.transport.start(this)
@@ -103,7 +99,11 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
 
   /** Its dyno answered in full, the framing left no doubt, and nothing came after. */
   get reusable(): boolean {
-    return this.#state === State.answered && this.persistent && !this.#dirty && this.transport.writable
+    return this.#reader.cleanlyEnded && this.persistent && this.transport.writable
+  }
+
+  get head(): ResponseHead {
+    return this.#reader.head
   }
 
   /** Out of the pool, for this exchange. What comes or ends before it is served belongs to no answer. */
@@ -128,13 +128,14 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
 
   /** A part of the head of the answer came. */
   get answerBegun(): boolean {
-    return this.head !== wholeHead
+    return this.#reader.headBegun
   }
 
   /** Begins to carry an exchange; the caller writes its head. */
   serve(exchange: Exchange, idleMs: number): void {
     this.exchange = exchange
-    this.#state = State.head
+    this.#state = State.serving
+    this.#reader.nextAnswer(exchange.method)
     this.awaitsFirstByte = false
     if (!exchange.requestEnded) this.#takenSeen = this.takenBytes
     this.#waitFor(idleMs)
@@ -142,7 +143,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
 
   /** The request is through: the dyno has this long for the first byte of its answer. */
   awaitAnswer(firstByteMs: number): void {
-    if (this.#state !== State.head || this.answerBegun) return
+    if (!this.#reader.awaitsHead || this.#reader.headBegun) return
     this.awaitsFirstByte = true
     this.#waitFor(firstByteMs)
   }
@@ -153,6 +154,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.feeder = null
     this.reused = true
     this.#state = State.idle
+    this.#reader.end()
     this.#waitFor(idleMs)
     this.resume()
   }
@@ -160,7 +162,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
   /** `webSocket`: what goes to the client is frames, and may be ended between two of them. */
   startTunnel(webSocket: WebSocketStream | null): void {
     this.webSocket = webSocket
-    this.#state = State.tunnel
+    this.#reader.tunnel()
     this.#waitFor(0)
     this.resume()
   }
@@ -174,6 +176,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.exchange = null
     this.feeder = null
     this.#state = State.closed
+    this.#reader.end()
     this.transport.close()
   }
 
@@ -188,25 +191,13 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.#touch()
   }
 
-  // --- Reading -------------------------------------------------------------------------------------------------------
+  // --- What the dyno says --------------------------------------------------------------------------------------------
 
   onRead(count: number, bytes: Buffer): void {
     try {
       this.#touch()
-      if (this.#state === State.tunnel) {
-        const { client } = this.exchange!
-        client.touchTunnel()
-        if (this.webSocket === null) client.writeBytes(bytes, 0, count)
-        else this.webSocket.pass(bytes, 0, count)
-      } else if (this.#ahead.length > 0) {
-        const ahead = this.#ahead
-        ahead.append(bytes, 0, count)
-        ahead.consume(this.#consume(ahead.bytes, ahead.start, ahead.end) - ahead.start)
-      } else {
-        const used = this.#consume(bytes, 0, count)
-        if (used < count) this.#ahead.append(bytes, used, count)
-      }
-      this.reads.filled(count, this.#state === State.body || this.#state === State.tunnel)
+      this.#reader.read(bytes, count)
+      this.reads.filled(count, this.#reader.streaming)
     } catch (error) {
       this.failed(error)
     }
@@ -214,7 +205,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
 
   protected failed(error: unknown): void {
     this.#host.fault(error)
-    this.#forgetHead()
+    this.#reader.forgetHead()
     const x = this.exchange
     if (this.#state === State.idle) this.#host.idleClosed(this, false)
     this.abort()
@@ -227,116 +218,47 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     }
   }
 
-  /** Takes what can be used now and returns the position after it. */
-  #consume(bytes: Buffer, start: number, end: number): number {
-    const x = this.exchange
-    let at = start
-    // A handler may end the exchange and give the connection back, even to the next exchange: then what follows is not looked at.
-    while (at < end && x !== null && this.exchange === x) {
-      switch (this.#state) {
-        case State.head: {
-          const result = parseResponseHead(bytes, at, end, this.head, this.#host.headLimits, x.method)
-          if (result === 0) {
-            this.#headIncomplete(bytes, at, end, x)
-            return at
-          }
-          if (result < 0) {
-            this.#forgetHead()
-            this.#handler.malformedAnswer(x, result)
-            return end
-          }
-          at = this.#headComplete(x, bytes, at + result, end)
-          break
-        }
-        case State.body:
-          at = this.#takeBody(bytes, at, end)
-          if (at < 0) {
-            this.#handler.malformedAnswer(x, at)
-            return end
-          }
-          this.#handler.answerPayload(x, this, bytes)
-          break
-        case State.tunnel:
-          if (this.webSocket === null) x.client.writeBytes(bytes, at, end)
-          else this.webSocket.pass(bytes, at, end)
-          return end
-        default:
-          this.#unsolicited()
-          return end
-      }
-    }
-    // Bytes outside an answer could be read as the next client's (RFC 9112 §9.2): nobody gets this connection.
-    if (x === null) this.#unsolicited()
-    return end
+  headBegan(): void {
+    this.awaitsFirstByte = false
+    this.#waitFor(this.exchange!.app!.entry.timeouts.idleMs)
   }
 
-  #unsolicited(): void {
-    this.#dirty = true
+  informationalCame(): void {
+    this.headBegan()
+    this.#handler.informational(this.exchange!, this)
+  }
+
+  answerBegan(bytes: Buffer): void {
+    const { head } = this
+    if (head.status !== 101) {
+      this.persistent = head.keepAlive && this.body.kind !== BodyKind.untilClose
+      this.keepAliveTimeoutMs = head.keepAliveTimeoutMs
+      this.headBegan()
+    }
+    this.#handler.answerBegan(this.exchange!, this, bytes)
+  }
+
+  payloadCame(bytes: Buffer): void {
+    this.#handler.answerPayload(this.exchange!, this, bytes)
+  }
+
+  answerRefused(refusal: number): void {
+    this.#handler.malformedAnswer(this.exchange!, refusal)
+  }
+
+  tunnelBytesCame(bytes: Buffer, start: number, end: number): void {
+    const { client } = this.exchange!
+    client.touchTunnel()
+    if (this.webSocket === null) client.writeBytes(bytes, start, end)
+    else this.webSocket.pass(bytes, start, end)
+  }
+
+  /** They could be read as the answer to the next client's request (RFC 9112 §9.2): nobody gets this connection. */
+  unsolicited(): void {
     if (this.#state === State.taken) this.#handler.backendFailed(this.exchange!, 'closed')
     if (this.#state !== State.idle) return
     this.#host.idleClosed(this, true)
     this.abort()
-  }
-
-  #headIncomplete(bytes: Buffer, start: number, end: number, x: Exchange): void {
-    if (this.head !== wholeHead) return
-    this.#firstByteCame(x)
-    // The parser remembers where it stopped, so not in the object that the next connection uses.
-    wholeHead.reset()
-    this.head = new ResponseHead()
-    parseResponseHead(bytes, start, end, this.head, this.#host.headLimits, x.method)
-  }
-
-  #firstByteCame(x: Exchange): void {
-    this.awaitsFirstByte = false
-    this.#waitFor(x.app!.entry.timeouts.idleMs)
-  }
-
-  /** Returns the position after what came of the payload. */
-  #headComplete(x: Exchange, bytes: Buffer, start: number, end: number): number {
-    const { head, body } = this
-    let at = start
-    if (head.status < 200 && head.status !== 101) {
-      this.#firstByteCame(x)
-      this.#handler.informational(x, this)
-      this.#forgetHead()
-      return at
-    }
-    if (head.status === 101) {
-      this.#handler.answerBegan(x, this, bytes)
-      this.#forgetHead()
-      return at
-    }
-    this.persistent = head.keepAlive
-    this.keepAliveTimeoutMs = head.keepAliveTimeoutMs
-    body.start(head.bodyKind, head.contentLength, this.#host.headLimits)
-    this.#state = body.ended ? State.answered : State.body
-    if (body.kind === BodyKind.untilClose) this.persistent = false
-    if (body.ended) this.#dirty = at < end
-    else if (at < end) at = this.#takeBody(bytes, at, end)
-    this.#waitFor(x.app!.entry.timeouts.idleMs)
-    if (at < 0) {
-      this.#forgetHead()
-      this.#handler.malformedAnswer(x, at)
-      return end
-    }
-    this.#handler.answerBegan(x, this, bytes)
-    this.#forgetHead()
-    return at
-  }
-
-  #takeBody(bytes: Buffer, start: number, end: number): number {
-    const at = this.body.take(bytes, start, end)
-    if (this.body.ended) {
-      this.#state = State.answered
-      this.#dirty = at < end
-    }
-    return at
-  }
-
-  #forgetHead(): void {
-    this.head.reset()
-    this.head = wholeHead
   }
 
   // --- Time and the peer's end ---------------------------------------------------------------------------------------
@@ -365,7 +287,7 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     } else if (!x.requestEnded && this.takenBytes !== this.#takenSeen) {
       this.#takenSeen = this.takenBytes
       this.#touch()
-    } else if (!x.requestEnded && !this.congested && this.#state === State.head) {
+    } else if (!x.requestEnded && !this.congested && this.#reader.awaitsHead) {
       this.#touch() // the request is not through: it is the client that is slow, and its own timer runs
     } else {
       this.#handler.backendFailed(x, 'idle')
@@ -383,11 +305,9 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     if (x === null) {
       if (this.#state === State.idle) this.#host.idleClosed(this, true)
       this.abort()
-    } else if (this.#state === State.tunnel) {
+    } else if (this.#reader.inTunnel) {
       this.#handler.tunnelHalfClosed(x, 'dyno')
-    } else if (this.#state === State.body && this.body.kind === BodyKind.untilClose) {
-      this.body.end()
-      this.#state = State.answered
+    } else if (this.#reader.inputEnded()) {
       this.#handler.answerPayload(x, this, NO_BYTES)
     } else {
       this.#handler.backendFailed(x, 'closed')
@@ -401,7 +321,6 @@ export class BackendConnection extends PeerSocket implements BackendSide, TimerT
     this.#host.wheel.remove(this.#timer)
     if (state === idle) this.#host.idleClosed(this, true)
     this.#state = State.closed
-    this.#ahead.clear()
     if (x === null) return
     this.#handler.backendFailed(
       x,
