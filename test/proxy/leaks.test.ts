@@ -114,6 +114,12 @@ t.test('nothing is left of what was broken off', { timeout: 60_000 }, async (t) 
       app({ name: 'silent', dynos: silent.dynos(1) }),
     ],
   })
+  // Metrics are of apps that were asked for.
+  const first = await router.client()
+  first.send(to('/ok'))
+  await router.line()
+  first.close()
+  router.lines.length = 0
   const timers = timersOf(router)
 
   for (const [side, phases] of [
