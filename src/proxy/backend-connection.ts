@@ -59,7 +59,10 @@ const OUT_OF_RESOURCES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
 
 const NO_BYTES = Buffer.alloc(0)
 
-/** One connection to a dyno: carries one exchange at a time, is idle in the pool between two, or is half of a tunnel. What the dyno says is found by its AnswerReader. */
+/**
+ * One connection to a dyno: carries one exchange at a time, is idle in the pool between two, or is half of a tunnel. Its AnswerReader finds what the dyno
+ * says.
+ */
 export class BackendConnection extends PeerSocket implements BackendSide, AnswerReaderOwner, TimerTarget {
   readonly dyno: DynoState
   readonly body: BodyFraming
@@ -219,12 +222,11 @@ export class BackendConnection extends PeerSocket implements BackendSide, Answer
   }
 
   headBegan(): void {
-    this.awaitsFirstByte = false
-    this.#waitFor(this.exchange!.app!.entry.timeouts.idleMs)
+    this.#firstByteCame()
   }
 
   informationalCame(): void {
-    this.headBegan()
+    this.#firstByteCame()
     this.#handler.informational(this.exchange!, this)
   }
 
@@ -233,9 +235,14 @@ export class BackendConnection extends PeerSocket implements BackendSide, Answer
     if (head.status !== 101) {
       this.persistent = head.keepAlive && this.body.kind !== BodyKind.untilClose
       this.keepAliveTimeoutMs = head.keepAliveTimeoutMs
-      this.headBegan()
+      this.#firstByteCame()
     }
     this.#handler.answerBegan(this.exchange!, this, bytes)
+  }
+
+  #firstByteCame(): void {
+    this.awaitsFirstByte = false
+    this.#waitFor(this.exchange!.app!.entry.timeouts.idleMs)
   }
 
   payloadCame(bytes: Buffer): void {

@@ -84,12 +84,12 @@ const LINGER_MS = 2_000
 /** A client that closed its side after a whole request counts as gone when it has taken nothing of an answer for so long. */
 const GOODBYE_MS = 800
 
-/** One client's connection: what it is waited for and for how long, and how it ends. What it says is found by its RequestReader. */
+/** One client's connection: what it is waited for and for how long, and how it ends. Its RequestReader finds what the client says. */
 export class ClientConnection extends PeerSocket implements ClientSide, RequestReaderOwner, TimerTarget {
   readonly entrance: Entrance
   readonly exchange: Exchange
   readonly body: BodyFraming
-  /** Who the client is; null until the PROXY header said it. */
+  /** Who the client is: the peer, until a PROXY header says whom it speaks for. */
   facts: ClientFacts
   /** Port that the client connected to: the listener's, or what the PROXY header says. */
   destinationPort: number

@@ -31,7 +31,7 @@ export type Phase = (typeof Phase)[keyof typeof Phase]
 
 /** What the phases need of the client's connection. */
 export interface ClientSide extends PeerSocket {
-  readonly entrance: { readonly exposure: 'public' | 'internal'; readonly forwardedFor: 'replace' | 'append' }
+  readonly entrance: { readonly forwardedFor: 'replace' | 'append' }
   readonly facts: ClientFacts
   readonly destinationPort: number
   /** No request may follow the present one: the router stops, or there were as many as one connection may bring. */

@@ -8,16 +8,13 @@ import { type Exchange, Phase } from './exchange.ts'
 import { forwardedElement, traceparent } from './headers.ts'
 
 /** What the forwarding of one request came to; the pipeline decides what follows. */
-export interface ForwardOutcome {
-  connected(x: Exchange): void
+export interface ForwardOutcome
+  extends Pick<AnswerHandler, 'connected' | 'backendFailed' | 'failed' | 'tunnelHalfClosed'> {
   /** The answer is whole, and all of it was written towards the client. */
   answered(x: Exchange, backend: BackendConnection): void
   switchedProtocols(x: Exchange, backend: BackendConnection): void
   /** What the dyno sent is no answer, or one that must not be passed on. */
   badAnswer(x: Exchange, code: 'H17' | 'H25', detail: string): void
-  backendFailed(x: Exchange, failure: BackendFailure): void
-  failed(x: Exchange): void
-  tunnelHalfClosed(x: Exchange, side: 'client' | 'dyno'): void
 }
 
 export interface ForwardHost {
