@@ -1,18 +1,16 @@
 import { getSystemErrorName } from 'node:util'
 import { readLastWords } from './last-words.ts'
 import { ReadBuffer } from './read-buffer.ts'
+import { findInternals, type HandleRequest, type HandleUser, type TcpHandle } from './tcp-handle.ts'
 import type { Transport, TransportOwner } from './transport.ts'
 import { type TurnWriter, turnWrites } from './turn-writes.ts'
 
 /**
  * A connection on the handle that `net.Socket` is built on, without the stream machinery around it: for a request that passes through, two
  * stream writes and two reads cost as much as everything else that is done for it, and a socket with its two stream states holds 3 KiB.
- *
- * The handle is no public interface. What is relied upon is what lib/net.js and lib/internal/stream_base_commons.js of Node do with it, the same in
- * Node 22, 24 and 26: the constructors of `process.binding`, and an array in which the last call left its result. Where any of it is missing (or
- * forbidden, as with --permission) there is `SocketTransport`.
+ * Where the handles of Node are not as they should be (`tcp-handle.ts`) there is `SocketTransport`.
  */
-export class HandleTransport implements Transport, TurnWriter {
+export class HandleTransport implements Transport, HandleUser, TurnWriter {
   readonly reads = new ReadBuffer()
   #owner: TransportOwner | null = null
   /** null once it is closing. */
@@ -39,7 +37,7 @@ export class HandleTransport implements Transport, TurnWriter {
     this.#handle = handle
     this.#connecting = connecting
     this.#heedsLastWords = connecting
-    handle.transport = this
+    handle.user = this
     handle.onread = onRead
   }
 
@@ -54,7 +52,7 @@ export class HandleTransport implements Transport, TurnWriter {
     const handle = new Tcp(TCP_CLIENT)
     const transport = new HandleTransport(handle, true)
     const request = new ConnectRequest()
-    request.transport = transport
+    request.user = transport
     request.oncomplete = onConnected
     const status = address.includes(':')
       ? handle.connect6(request, address, port)
@@ -174,7 +172,7 @@ export class HandleTransport implements Transport, TurnWriter {
     const request = spareWrite
     spareWrite = new internals!.WriteRequest()
     request.oncomplete = onWritten
-    request.transport = this
+    request.user = this
     request.bytes = bytes
     this.#unfinishedWrites++
     return false
@@ -205,7 +203,7 @@ export class HandleTransport implements Transport, TurnWriter {
 
   #shutDown(): void {
     const request = new internals!.ShutdownRequest()
-    request.transport = this
+    request.user = this
     request.oncomplete = onShutDown
     this.#end = End.underWay
     const status = this.#handle!.shutdown(request)
@@ -305,103 +303,26 @@ const READ_RESULT = internals?.readResult ?? 0
 const LAST_WRITE_WAS_ASYNC = internals?.lastWriteWasAsync ?? 0
 
 /** A write needs a request object, which it takes only when the kernel does not take the bytes. */
-let spareWrite = internals === null ? (null as unknown as Request) : new internals.WriteRequest()
+let spareWrite = internals === null ? (null as unknown as HandleRequest) : new internals.WriteRequest()
 
 // One function each for all connections: a handle and a request know their transport.
 
 function onRead(this: TcpHandle): Buffer | undefined {
-  return this.transport.received(results[READ_RESULT]!)
+  return this.user.received(results[READ_RESULT]!)
 }
 
-function onWritten(this: Request, status: number): void {
-  this.transport.written(status)
+function onWritten(this: HandleRequest, status: number): void {
+  this.user.written(status)
 }
 
-function onShutDown(this: Request, status: number): void {
-  this.transport.shutDown(status)
+function onShutDown(this: HandleRequest, status: number): void {
+  this.user.shutDown(status)
 }
 
-function onConnected(this: Request, status: number): void {
-  this.transport.connected(status)
+function onConnected(this: HandleRequest, status: number): void {
+  this.user.connected(status)
 }
 
 function onClosed(this: TcpHandle): void {
-  this.transport.closed()
-}
-
-/** `TCPWrap`. Statuses are 0 or a negative error number of libuv. */
-interface TcpHandle {
-  transport: HandleTransport
-  onread: (this: TcpHandle) => Buffer | undefined
-  readonly fd: number
-  /** Handed over by the writer, taken by the kernel or not. */
-  readonly bytesWritten: number
-  readonly writeQueueSize: number
-  useUserBuffer(buffer: Buffer): void
-  readStart(): number
-  readStop(): number
-  writeLatin1String(request: Request, text: string): number
-  writeBuffer(request: Request, bytes: Buffer): number
-  /** Pieces with their encodings, in turn. */
-  writev(request: Request, pieces: readonly (string | Buffer)[], allBuffers: false): number
-  connect(request: Request, address: string, port: number): number
-  connect6(request: Request, address: string, port: number): number
-  setNoDelay(on: boolean): number
-  shutdown(request: Request): number
-  reset(closed: (this: TcpHandle) => void): number
-  close(closed: (this: TcpHandle) => void): void
-}
-
-interface Request {
-  transport: HandleTransport
-  bytes: Buffer | null
-  oncomplete: (this: Request, status: number) => void
-}
-
-interface Internals {
-  readonly Tcp: new (type: number) => TcpHandle
-  readonly ConnectRequest: new () => Request
-  readonly WriteRequest: new () => Request
-  readonly ShutdownRequest: new () => Request
-  readonly results: Int32Array
-  readonly readResult: number
-  readonly lastWriteWasAsync: number
-}
-
-function findInternals(): Internals | null {
-  try {
-    const { binding } = process as unknown as { binding(name: string): Record<string, unknown> }
-    const stream = binding('stream_wrap')
-    const tcp = binding('tcp_wrap')
-    const found = {
-      Tcp: tcp.TCP,
-      ConnectRequest: tcp.TCPConnectWrap,
-      WriteRequest: stream.WriteWrap,
-      ShutdownRequest: stream.ShutdownWrap,
-      results: stream.streamBaseState,
-      readResult: stream.kReadBytesOrError,
-      lastWriteWasAsync: stream.kLastWriteWasAsync,
-    } as Internals
-    const { Tcp, ConnectRequest, WriteRequest, ShutdownRequest } = found
-    const constructors = [Tcp, ConnectRequest, WriteRequest, ShutdownRequest].every((one) => typeof one === 'function')
-    const methods: readonly (keyof TcpHandle)[] = [
-      'useUserBuffer',
-      'readStart',
-      'readStop',
-      'writeLatin1String',
-      'writeBuffer',
-      'writev',
-      'connect',
-      'connect6',
-      'setNoDelay',
-      'shutdown',
-      'reset',
-      'close',
-    ]
-    if (!constructors || !(found.results instanceof Int32Array)) return null
-    if (![found.readResult, found.lastWriteWasAsync].every((place) => place < found.results.length)) return null
-    return methods.every((method) => typeof Tcp.prototype[method] === 'function') ? found : null
-  } catch {
-    return null
-  }
+  this.user.closed()
 }
