@@ -121,8 +121,6 @@ t.test('nothing is left of what was broken off', { timeout: 60_000 }, async (t) 
   first.close()
   router.lines.length = 0
   const timers = timersOf(router)
-  // Its series are shown before the first request for it, too.
-  router.metrics.app('shop')
 
   for (const [side, phases] of [
     ['client', CLIENT_BREAKS],
