@@ -62,16 +62,11 @@ export class ChunkedDecoder {
   #trailerSection: TrailerSection | null = null
 
   reset(limits: HeadLimits): void {
-    this.rangeCount = 0
-    this.payloadBytes = 0
     this.done = false
     this.trailers = ''
     this.#limits = limits
     this.#state = SIZE_START
-    this.#sizeBytes = 0
-    this.#digits = 0
     this.#extensionBytes = 0
-    this.#trailerSection = null
   }
 
   /**

@@ -16,7 +16,6 @@ import {
   HOST,
   headerId,
   KEEP_ALIVE,
-  TE,
   TRANSFER_ENCODING,
   TWIN,
   UPGRADE,
@@ -90,9 +89,6 @@ export class ConnectionOptions {
         return 0
       case UPGRADE:
         this.upgrade = true
-        return 0
-      case TE:
-        // `TE: trailers` has to be named (RFC 9110 §10.1.4) and goes on all the same.
         return 0
       case HOST:
       case CONTENT_LENGTH:

@@ -81,7 +81,6 @@ export class HeadLines {
 
   reset(): void {
     this.fieldCount = 0
-    this.scanned = 0
     this.seen = 0
     this.repeated = 0
     this.#phase = AT_LINE

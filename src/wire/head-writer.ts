@@ -122,7 +122,7 @@ export function writeResponseHead(head: ResponseHead, f: AnswerFields): string {
     else if (f.framing === 'none' && head.contentLength >= 0 && status !== 204)
       out += `Content-Length: ${head.contentLength}\r\n`
     if (!head.hasServer) out += 'Server: postern\r\n'
-    if (!head.hasDate && f.date !== '') out += `Date: ${f.date}\r\n`
+    if (!head.hasDate) out += `Date: ${f.date}\r\n`
   }
   if (ownRequestId) out += `X-Request-Id: ${f.requestId}\r\n`
   out += via(head.via, line.minorVersion, f.via)

@@ -17,7 +17,7 @@ export class HostParts {
   hostEnd = 0
   /** -1: none. */
   port = -1
-  /** Some letter is upper case. */
+  /** Some letter may be upper case. */
   upper = false
 }
 
@@ -28,8 +28,6 @@ export class HostParts {
  */
 export function parseHost(bytes: Uint8Array, start: number, end: number, parts: HostParts): boolean {
   parts.port = -1
-  parts.upper = false
-  if (start >= end) return false
   const after = bytes[start] === OPEN_BRACKET ? literalEnd(bytes, start, end, parts) : nameEnd(bytes, start, end, parts)
   if (after < 0) return false
   if (after === end) return true
@@ -96,11 +94,10 @@ function isLabelEnd(bytes: Uint8Array, labelStart: number, at: number): boolean 
 /** Position after `[` IPv6 address `]`, or -1. */
 function literalEnd(bytes: Uint8Array, start: number, end: number, parts: HostParts): number {
   let at = start + 1
-  while (at < end && bytes[at] !== CLOSE_BRACKET) {
-    if (bytes[at]! >= 0x41 && bytes[at]! <= UPPER_Z) parts.upper = true
-    at++
-  }
+  while (at < end && bytes[at] !== CLOSE_BRACKET) at++
   if (at === end || !isIPv6(bytes, start + 1, at)) return -1
   parts.hostEnd = at + 1
+  // Rare: lowered without a look at its letters.
+  parts.upper = true
   return at + 1
 }

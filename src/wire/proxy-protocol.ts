@@ -17,7 +17,6 @@ export class ProxyHeader {
   destinationPort = 0
 
   reset(): void {
-    this.version = 1
     this.local = false
     this.sourceAddress = ''
     this.sourcePort = 0
@@ -48,7 +47,6 @@ const FAMILY_TCP6 = 0x21
  */
 export function parseProxyHeader(bytes: Buffer, start: number, end: number, out: ProxyHeader): number {
   out.reset()
-  if (start === end) return 0
   return bytes[start] === CR ? parseV2(bytes, start, end, out) : parseV1(bytes, start, end, out)
 }
 
@@ -103,8 +101,7 @@ function parseV2(bytes: Buffer, start: number, end: number, out: ProxyHeader): n
   if (out.local) return total
   const address = family === FAMILY_TCP4 ? 4 : family === FAMILY_TCP6 ? 16 : 0
   const vectors = V2_FIXED_BYTES + 2 * address + 4
-  if (address === 0 || total < vectors || !areVectors(bytes, start + vectors, start + total))
-    return MALFORMED_PROXY_HEADER
+  if (address === 0 || !areVectors(bytes, start + vectors, start + total)) return MALFORMED_PROXY_HEADER
   const source = start + V2_FIXED_BYTES
   const format = address === 4 ? formatIPv4 : formatIPv6
   out.sourceAddress = format(bytes, source)
@@ -114,7 +111,7 @@ function parseV2(bytes: Buffer, start: number, end: number, out: ProxyHeader): n
   return total
 }
 
-/** Type, length in two bytes, value: as often as it takes to fill the header exactly. */
+/** Type, length in two bytes, value: as often as it takes to fill exactly what the addresses leave, which is no less than nothing. */
 function areVectors(bytes: Buffer, start: number, end: number): boolean {
   let at = start
   while (at + 3 <= end) at += 3 + bytes.readUInt16BE(at + 1)
@@ -143,7 +140,6 @@ function formatIPv6(bytes: Buffer, at: number): string {
       gapStart = i
       gapLength = length
     }
-    i += length
   }
   const hex = (part: number[]) => part.map((group) => group.toString(16)).join(':')
   if (gapStart === -1) return hex(groups)

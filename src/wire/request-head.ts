@@ -321,7 +321,6 @@ export class RequestHead {
   /** Keeps what was understood before the refusal. */
   #refuse(refusal: number, bytes: Buffer, start: number): number {
     const { line, lines } = this
-    if (this.text !== '' || line.methodEnd === 0) return refusal
     this.text = bytes.latin1Slice(start, start + Math.max(line.methodEnd, line.targetEnd, lines.linesEnd))
     this.method = this.text.substring(line.lineStart, line.methodEnd)
     if (line.targetEnd > 0) this.target = this.text.substring(line.targetStart, line.targetEnd)
@@ -352,7 +351,7 @@ export function header(head: { readonly text: string; readonly lines: HeadLines 
   for (let at = 0; at < fieldCount * FIELD_STRIDE; at += FIELD_STRIDE) {
     const from = fields[at + LINE_START]!
     const to = fields[at + NAME_END]!
-    if (to - from !== name.length || head.text.substring(from, to).toLowerCase() !== name) continue
+    if (head.text.substring(from, to).toLowerCase() !== name) continue
     const value = head.text.substring(fields[at + VALUE_START]!, fields[at + VALUE_END]!)
     joined = joined === '' ? value : `${joined}, ${value}`
   }

@@ -54,8 +54,6 @@ export class RequestLine {
   #scanned = 0
 
   reset(): void {
-    this.lineStart = 0
-    this.method = ''
     this.methodEnd = 0
     this.targetEnd = 0
     this.lineEnd = 0
@@ -77,7 +75,6 @@ export class RequestLine {
         if (bytes[at + 1] !== LF) return BARE_CR
         at += 2
       }
-      this.#scanned = at - start
       if (at === end || bytes[at] === CR) return 0
       this.lineStart = at - start
       this.#phase = IN_METHOD
@@ -99,12 +96,11 @@ export class RequestLine {
 
     if (this.#phase === IN_TARGET) {
       const targetStart = start + this.targetStart
-      const stop = Math.min(end, lineStop)
-      if (at === targetStart && at < stop) {
+      if (at === targetStart && at < end) {
         const refusal = this.#readForm(bytes[at]!)
         if (refusal !== 0) return refusal
       }
-      while (at < stop && TARGET[bytes[at]!] === 1) at++
+      while (at < end && TARGET[bytes[at]!] === 1) at++
       // The shortest version has to fit as well.
       if (at + 1 + VERSION_BYTES > lineStop) return REQUEST_LINE_TOO_LONG
       if (at === end) return this.#pause(at - start)

@@ -22,9 +22,7 @@ export class StatusLine {
   reset(): void {
     this.status = 0
     this.reasonStart = 0
-    this.reasonEnd = 0
     this.lineEnd = 0
-    this.#scanned = 0
   }
 
   /** Offset after the line, 0 when the bytes end before it does, or a refusal. */
@@ -44,12 +42,7 @@ export class StatusLine {
     // Some servers leave out the reason, and the space before it too.
     if (at === start + START_BYTES) {
       if (at === end) return 0
-      if (bytes[at] === SPACE) {
-        at++
-        this.reasonStart = START_BYTES + 1
-      } else if (bytes[at] !== CR) {
-        return bytes[at] === LF ? BARE_LF : BAD_STATUS_LINE
-      }
+      if (bytes[at] === SPACE) this.reasonStart = START_BYTES + 1
     }
     if (this.reasonStart > 0) {
       while (at < stop && VALUE[bytes[at]!] === 1) at++

@@ -4,7 +4,6 @@ import {
   BAD_TRAILER,
   FORBIDDEN_TRAILER,
   HEAD_TOO_LARGE,
-  LINE_TOO_LONG,
   NAME_TOO_LONG,
   TOO_MANY_HEADERS,
   TRAILERS_TOO_LONG,
@@ -54,13 +53,14 @@ const DROPPED = new Set([
 ])
 const DROPPED_PREFIXES = ['x-forwarded-', 'proxy-', 'if-', 'access-control-']
 
-const TOO_LONG = new Set([HEAD_TOO_LARGE, LINE_TOO_LONG, NAME_TOO_LONG, TOO_MANY_HEADERS])
+const TOO_LONG = new Set([HEAD_TOO_LARGE, NAME_TOO_LONG, TOO_MANY_HEADERS])
 
 /** The trailers of one chunked body, by the rules of header lines. Rare, so it keeps the bytes and parses them where they lie. */
 export class TrailerSection {
   done = false
   /** What may go on, as `Name: value\r\n` lines; '' for none. Once done. */
   lines = ''
+  /** As many bytes as fit are copied into it, and no more. */
   readonly #kept: Buffer
   readonly #scanner = new HeadLines([], [])
   #keptBytes = 0
@@ -74,7 +74,7 @@ export class TrailerSection {
   /** Position after what was read, or a refusal. */
   read(bytes: Buffer, start: number, end: number): number {
     const before = this.#keptBytes
-    const taken = bytes.copy(this.#kept, before, start, Math.min(end, start + this.#kept.length - before))
+    const taken = bytes.copy(this.#kept, before, start, end)
     this.#keptBytes += taken
     const result = this.#scanner.next(this.#kept, 0, this.#keptBytes)
     if (result === INCOMPLETE) return start + taken

@@ -5,7 +5,7 @@ const LENGTH = 0x7f
 
 /** Finds where frames end in one direction of a WebSocket, whatever is in them (RFC 6455 §5.2). */
 export class WebSocketFrames {
-  /** Bytes of the present frame's header that were read, and that there are; 2 until they tell. */
+  /** Bytes of the present frame's header that were read, and that there are: at least 2, and these tell. */
   #headerRead = 0
   #headerBytes = 2
   /** Of these the extended length ends here; the mask follows. */
@@ -39,8 +39,6 @@ export class WebSocketFrames {
       }
       this.#closed ||= this.#opcode === CLOSE
       this.#headerRead = 0
-      this.#headerBytes = 2
-      this.#lengthEnd = 2
       return at
     }
     return -1

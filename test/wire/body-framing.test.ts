@@ -98,6 +98,28 @@ t.test('the next body on the same connection begins anew', async (t) => {
   t.equal(body.trailers, '')
 })
 
+t.test('a body that has just begun has no payload, and no bytes bring none', async (t) => {
+  const body = new BodyFraming()
+  for (const kind of [BodyKind.length, BodyKind.untilClose, BodyKind.chunked]) {
+    // The length counts for a body of a length only.
+    body.start(kind, kind === BodyKind.length ? 9 : 0, DEFAULT_LIMITS)
+    t.notOk(body.ended)
+    t.same([body.rangeCount, body.payloadBytes], [0, 0])
+    t.same(take(body, ''), { at: 0, payload: '' })
+    t.equal(body.rangeCount, 0)
+    take(body, kind === BodyKind.chunked ? '5\r\nhello' : 'hello')
+    t.same([body.rangeCount, body.payloadBytes], [1, 5])
+  }
+})
+
+t.test('payload is where it lies in what came', async (t) => {
+  for (const kind of [BodyKind.length, BodyKind.untilClose]) {
+    const body = started(kind, 3)
+    t.equal(body.take(bytesOf('headabcrest'), 4, 7), 7)
+    t.same([...body.ranges.subarray(0, 2)], [4, 7])
+  }
+})
+
 t.test('chunks are written as they are read', async (t) => {
   t.equal(chunkHead(255), 'ff\r\n')
   t.equal(chunkHead(2 ** 40), '10000000000\r\n')

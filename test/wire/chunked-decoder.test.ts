@@ -53,6 +53,7 @@ const BODIES: readonly (readonly [string, string])[] = [
   ['2\r\n\r\n\r\n0\r\n\r\n', '\r\n'],
   ['5;a\r\nhello\r\n0;b=c\r\n\r\n', 'hello'],
   ['5;a=b;c="d e";f="\\"\\\\;";g\r\nhello\r\n0\r\n\r\n', 'hello'],
+  ['5;name=value;other="q"\r\nhello\r\n0\r\n\r\n', 'hello'],
   ['5;a=""\r\nhello\r\n0\r\n\r\n', 'hello'],
   ['5;a="\t\xff"\r\nhello\r\n0\r\n\r\n', 'hello'],
   ['3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n', 'abc'],
@@ -95,6 +96,7 @@ t.test('what is no chunk size is refused', async (t) => {
     '5 5',
     '\t5',
     '5\t',
+    ';a',
     '5.0',
     '5,',
     '"5"',
@@ -107,6 +109,14 @@ t.test('what is no chunk size is refused', async (t) => {
     for (const piece of [1, 99]) {
       t.equal(decode(`${size}\r\nhello\r\n0\r\n\r\n`, piece).end, 'bad chunk size', JSON.stringify(size))
     }
+  }
+})
+
+t.test('a chunk size is hexadecimal digits', async (t) => {
+  for (let byte = 0; byte < 256; byte++) {
+    const digit = String.fromCharCode(byte)
+    const { end } = decode(`1${digit}\r\n`)
+    if (digit !== ';' && digit !== '\r') t.equal(end === 'incomplete', /[0-9A-Fa-f]/.test(digit), `byte ${byte}`)
   }
 })
 
@@ -287,6 +297,14 @@ t.test('a trailer that would authenticate, direct or describe the message is dro
     'Vary',
     'Access-Control-Allow-Origin',
     'Idempotency-Key',
+    'HTTP2-Settings',
+    'traceparent',
+    'tracestate',
+    'Pragma',
+    'Expires',
+    'Retry-After',
+    'Warning',
+    'Allow',
   ]
   for (const name of names) {
     t.same(decode(`0\r\nX: a\r\n${name}: 5\r\nY: b\r\n\r\n`).trailers, 'X: a\r\nY: b\r\n', name)
@@ -325,8 +343,14 @@ t.test('a decoder that was reset begins anew', async (t) => {
   t.equal(decoder.trailers, 'X: a\r\n')
   decoder.reset(DEFAULT_LIMITS)
   t.equal(decoder.trailers, '')
+  t.notOk(decoder.done)
   decoder.decode(bytesOf('5;a\r\nhel'), 0, 8)
   decoder.reset(DEFAULT_LIMITS)
   t.equal(decoder.decode(bytesOf('0\r\n\r\n'), 0, 5), 5)
   t.ok(decoder.done)
+  const extensions = bytesOf(`0;${'a'.repeat(3_000)}\r\n\r\n`)
+  for (let i = 0; i < 2; i++) {
+    decoder.reset(DEFAULT_LIMITS)
+    t.equal(decoder.decode(extensions, 0, extensions.length), extensions.length, 'each body has its own 4 KiB')
+  }
 })

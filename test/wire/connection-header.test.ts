@@ -48,6 +48,12 @@ t.test('every header that Connection names ends here, wherever it stands and how
   )
   t.same(passed(head), ['Host', 'X-B', 'X-AA', 'X', 'Y-A'])
   t.same(passed(accepted(get('Connection: cookie', 'Cookie: a=b'))), ['Host'])
+  t.same(passed(accepted(get('Connection: x-a', 'X-List: x-b, X-C', 'X-B: 1', 'x-c: 2'))), [
+    'Host',
+    'X-List',
+    'X-B',
+    'x-c',
+  ])
 })
 
 t.test('hop-by-hop headers end here without being named', async (t) => {
@@ -99,6 +105,20 @@ t.test('what only the router says ends here, and so do its spellings with unders
     t.same(passed(accepted(get(`${name}: 1`, 'X_Other: 2'))), ['Host', 'X_Other'], name)
 })
 
+t.test('a name that differs in another byte is another name', async (t) => {
+  for (const name of [
+    'X.Forwarded.For',
+    'X-Forwarded.For',
+    'X-F_rwarded-For',
+    'V_a',
+    '_ia',
+    'Content.Length',
+    'K_ep-Alive',
+  ]) {
+    t.same(passed(accepted(get(`${name}: 1`))), ['Host', name])
+  }
+})
+
 t.test('an underscore twin is not taken for the header', async (t) => {
   const head = accepted(get('X_Forwarded_For: 1', 'X_Request_Id: 2', 'X-Forwarded-For: 3', 'Idempotency_Key: 4'))
   t.match(head, { forwardedFor: '3', requestId: '', idempotencyKey: false })
@@ -139,6 +159,7 @@ t.test('a head may name 64 options, so that looking for them stays cheap', async
   const options = Array.from({ length: 64 }, (_, i) => `x-${i}`)
   t.equal(verdict(get(`Connection: ${options.join(',')}`)), 'accepted')
   t.equal(verdict(get(`Connection: ${options.join(',')}`, 'Connection: x')), '400 too many connection options')
+  t.equal(verdict(get(`Connection: ${options.join(', ,,')}`)), 'accepted', 'empty elements are none')
 })
 
 t.test('an upgrade is an Upgrade that Connection names', async (t) => {

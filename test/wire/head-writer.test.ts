@@ -238,6 +238,21 @@ t.test('hop-by-hop headers of an answer, and those that Connection names, end he
   )
 })
 
+t.test('hop-by-hop headers of an answer end here without being named', async (t) => {
+  const kept = ['Server: b', 'Date: c', 'Content-Length: 0']
+  for (const name of ['Keep-Alive', 'Proxy-Connection', 'Proxy-Authenticate', 'Proxy-Authorization', 'TE', 'Upgrade']) {
+    t.equal(
+      relay(message('HTTP/1.1 200 OK', `${name}: a`, ...kept)),
+      message('HTTP/1.1 200 OK', ...kept, 'Via: 1.1 postern'),
+      name,
+    )
+  }
+  t.equal(
+    relay(message('HTTP/1.1 200 OK', 'Via: 1.0 a', ...kept, 'via: 1.1 b')),
+    message('HTTP/1.1 200 OK', ...kept, 'Via: 1.0 a, 1.1 b, 1.1 postern'),
+  )
+})
+
 t.test('Server and Date are given to an answer that has none', async (t) => {
   t.equal(
     relay(message('HTTP/1.1 200 OK', 'Content-Length: 5')),
@@ -255,7 +270,16 @@ t.test('the client gets HTTP/1.1 with a space after the status, whatever the dyn
   t.match(relay(message('HTTP/1.0 200 Fine', 'Content-Length: 0')), /^HTTP\/1\.1 200 Fine\r\n/)
   t.match(relay(message('HTTP/1.1 200', 'Content-Length: 0')), /^HTTP\/1\.1 200 \r\n/)
   t.match(relay(message('HTTP/1.1 200 ', 'Content-Length: 0')), /^HTTP\/1\.1 200 \r\n/)
-  t.match(relay(message('HTTP/1.0 200 Fine', 'Content-Length: 0')), 'Via: 1.0 postern')
+  const known = ['Server: a', 'Date: b', 'Content-Length: 0']
+  for (const [line, version] of [
+    ['HTTP/1.0 200 Fine', '1.0'],
+    ['HTTP/1.1 200', '1.1'],
+  ] as const) {
+    t.equal(
+      relay(message(line, ...known)),
+      message(version === '1.0' ? 'HTTP/1.1 200 Fine' : 'HTTP/1.1 200 ', ...known, `Via: ${version} postern`),
+    )
+  }
 })
 
 t.test('the framing of an answer is the caller’s', async (t) => {
@@ -323,9 +347,10 @@ t.test('Connection tells the client what it cannot know from its version', async
 })
 
 t.test('X-Request-Id to the client replaces what the dyno said, when asked', async (t) => {
-  const text = message('HTTP/1.1 200 OK', 'x-request-id: theirs', 'Content-Length: 0')
+  const text = message('HTTP/1.1 200 OK', 'x-request-id: theirs', 'X-Other: kept', 'Content-Length: 0')
   t.match(relay(text), 'x-request-id: theirs')
   const out = relay(text, { requestId: 'ours' })
   t.match(out, 'X-Request-Id: ours')
   t.notMatch(out, 'theirs')
+  t.match(out, 'X-Other: kept')
 })

@@ -85,6 +85,7 @@ t.test('an empty name, white space before the colon and a line without colon are
   t.equal(verdict(get('X-A')), '400 header line without a colon')
   t.equal(verdict(get('X-A\nX-B: c')), '400 header line without a colon')
   t.equal(verdict(get('X-\x00A: b')), '400 bad header name')
+  t.equal(verdict(get('@: b')), '400 bad header name')
   t.equal(verdict(get('X-\xe4: b')), '400 bad header name')
 })
 
@@ -155,6 +156,8 @@ t.test('a head may have 1,000 header lines', async (t) => {
   const head = accepted(get(...lines))
   t.equal(head.fieldCount, 1_000)
   t.equal(header(head, 'x-998'), '998')
+  t.equal(header(head, 'x-0'), '0')
+  t.equal(header(head, 'host'), 'a.example', 'lines that came before there was more room')
   t.equal(verdict(get(...lines, 'X-999: 999')), '431 too many headers')
 })
 
@@ -227,11 +230,14 @@ t.test('a head that was used before reads the next request as a new one does', a
     get('X-A: b').slice(0, -7),
     get('X-A: b', 'Host: b'),
     message('GET / HTTP/1.0'),
+    'G@T',
+    'GET /a\x00b',
     message('OPTIONS * HTTP/1.1', 'Host: a'),
     get('Connection: upgrade', 'Upgrade: a'),
     get(`Connection: ${'x,'.repeat(60)}`),
     get('Connection: x-b', 'X-A: 1'),
     get('X-A: b', 'X@: c'),
+    message('GET / HTTP/1.1', 'X-A: b', 'X@: c'),
     'G@T',
   ]
   const head = new RequestHead()

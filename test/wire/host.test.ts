@@ -1,5 +1,7 @@
 import t from 'tap'
 import { isIPv6 } from '../../src/wire/address-text.ts'
+import { DEFAULT_LIMITS } from '../../src/wire/limits.ts'
+import { parseRequestHead, RequestHead } from '../../src/wire/request-head.ts'
 import { accepted, bytesOf, message, request, verdict } from './wire-cases.ts'
 
 function hostVerdict(value: string): string {
@@ -98,6 +100,7 @@ t.test('a port is one to five digits up to 65,535', async (t) => {
     '65536',
     '99999',
     '080808',
+    '000080',
     '0x50',
     '8o',
     '80:80',
@@ -257,6 +260,15 @@ t.test('an absolute form that disagrees with Host is refused', async (t) => {
   ] as const) {
     t.equal(verdict(absolute(target, `Host: ${host}`)), '400 Host and request target disagree', `${target} and ${host}`)
   }
+})
+
+t.test('the port of one request is forgotten with it', async (t) => {
+  const head = new RequestHead()
+  const parse = (text: string) => parseRequestHead(bytesOf(text), 0, text.length, head, DEFAULT_LIMITS)
+  parse(message('GET / HTTP/1.1', 'Host: a.example:81'))
+  head.reset()
+  const next = absolute('http://a.example/', 'Host: a.example')
+  t.equal(parse(next), next.length)
 })
 
 t.test('a refused Host is refused as soon as its line is through', async (t) => {

@@ -74,6 +74,44 @@ t.test('version 1 UNKNOWN leaves the addresses of the socket, whatever else it s
   }
 })
 
+t.test('what one header said is forgotten with the next', async (t) => {
+  const header = new ProxyHeader()
+  const next = (text: string | Buffer) => {
+    const bytes = bytesOf(text)
+    t.equal(parseProxyHeader(bytes, 0, bytes.length, header), bytes.length)
+    return header
+  }
+  const own = { local: true, sourceAddress: '', sourcePort: 0, destinationAddress: '', destinationPort: 0 }
+  const other = { local: false, sourceAddress: '203.0.113.9', sourcePort: 56_068, destinationPort: 443 }
+  t.match(next(v2(0x21, 0x11, TCP4)), { version: 2, ...other })
+  t.match(next('PROXY UNKNOWN\r\n'), { version: 1, ...own })
+  t.match(next('PROXY TCP4 203.0.113.9 10.0.0.5 56068 443\r\n'), { version: 1, ...other })
+  t.match(next(v2(0x20, 0x11, TCP4)), { version: 2, ...own })
+  t.match(next(v2(0x21, 0x11, TCP4)), { version: 2, ...other })
+})
+
+t.test('what lies behind the bytes that came does not count', async (t) => {
+  for (const [came, behind] of [
+    ['PROXY TCP4 203.0.113.9', '\n'],
+    ['PROXY UNKNOWN\r', '\n'],
+    ['PROXY', '\n\n\n'],
+    [SIGNATURE, '\x21\x11\xff\xff'],
+    [`${SIGNATURE}\x21\x11`, '\xff\xff'],
+    ['', 'GET'],
+  ] as const) {
+    const bytes = bytesOf(came + behind)
+    t.equal(parseProxyHeader(bytes, 0, came.length, new ProxyHeader()), 0, JSON.stringify(came))
+  }
+})
+
+t.test('version 2 carries TCP only, whatever would fit', async (t) => {
+  for (const family of [0x12, 0x22, 0x31, 0x32, 0x10, 0x01]) {
+    for (const bytes of [0, 4, 7, 12, 36, 216]) {
+      t.ok(parse(v2(0x21, family, Buffer.alloc(bytes))).result < 0, `${family} with ${bytes} bytes`)
+    }
+  }
+})
+
 t.test('version 1 is exactly as it is written', async (t) => {
   for (const line of [
     'PROXY TCP4 203.0.113.9 10.0.0.5 56324 443\n',
@@ -86,6 +124,8 @@ t.test('version 1 is exactly as it is written', async (t) => {
     'PROXY tcp4 203.0.113.9 10.0.0.5 56324 443\r\n',
     'PROXY TCP5 203.0.113.9 10.0.0.5 56324 443\r\n',
     'PROXY UDP4 203.0.113.9 10.0.0.5 56324 443\r\n',
+    'PROXY UDP6 2001:db8::1 ::1 56324 443\r\n',
+    'PROXY TCP4 203.0.113.9 10.0.0.5 56324 443\rX',
     'PROXY UNKNOWNS\r\n',
     'PROXY TCP4\r\n',
     'PROXY \r\n',

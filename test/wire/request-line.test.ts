@@ -51,22 +51,23 @@ t.test('CONNECT is not allowed, and the log learns what it was', async (t) => {
 })
 
 t.test('the parts of the line are separated by exactly two single spaces', async (t) => {
-  for (const line of [
-    'GET  / HTTP/1.1',
-    'GET /  HTTP/1.1',
-    'GET / HTTP/1.1 ',
-    ' GET / HTTP/1.1',
-    'GET /',
-    'GET',
-    'GET ',
-    'GET / ',
-    'GET / a HTTP/1.1',
-    'GET / HTTP/1.1 HTTP/1.1',
-    'GET /\tHTTP/1.1',
-    'GET\t/ HTTP/1.1',
-    'GET / HTTP/1.1\t',
-  ]) {
-    t.match(lineVerdict(line), /^400 bad (request line|request target|method|HTTP version)$/, JSON.stringify(line))
+  for (const [line, cause] of [
+    ['GET  / HTTP/1.1', 'bad request line'],
+    ['GET /  HTTP/1.1', 'bad request line'],
+    ['GET / HTTP/1.1 ', 'bad request line'],
+    [' GET / HTTP/1.1', 'bad request line'],
+    [' / HTTP/1.1', 'bad request line'],
+    ['GET /', 'bad request line'],
+    ['GET', 'bad request line'],
+    ['GET ', 'bad request target'],
+    ['GET / ', 'bad HTTP version'],
+    ['GET / a HTTP/1.1', 'bad HTTP version'],
+    ['GET / HTTP/1.1 HTTP/1.1', 'bad request line'],
+    ['GET /\tHTTP/1.1', 'bad request target'],
+    ['GET\t/ HTTP/1.1', 'bad method'],
+    ['GET / HTTP/1.1\t', 'bad request line'],
+  ] as const) {
+    t.equal(lineVerdict(line), `400 ${cause}`, JSON.stringify(line))
   }
 })
 
@@ -179,6 +180,7 @@ t.test('an absolute form with user information, or with no valid authority, is r
     'http://a.example:65536/',
     'http://a..example/',
     'http://[::1/',
+    'http://[::1/:80',
     'http://a.example\\@b/',
     'http://a%2eexample/',
   ]) {

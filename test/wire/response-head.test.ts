@@ -240,6 +240,17 @@ t.test('a head that comes byte by byte says the same', async (t) => {
   }
 })
 
+t.test('the framing of an answer is read as strictly as that of a request', async (t) => {
+  const verdictOf = (...lines: string[]) => answerVerdict(message('HTTP/1.1 200 OK', ...lines))
+  t.equal(verdictOf('Content-Length: 5', 'content-length: 5'), 'accepted')
+  t.equal(verdictOf('Content-Length: 5', 'content-length: 6'), 'H25 invalid content length')
+  t.equal(verdictOf('Transfer-Encoding:\t chunked'), 'accepted')
+  for (const coding of ['chunked ', 'chunked\t', 'chunked,', 'gzip, chunked', 'xchunked']) {
+    t.equal(verdictOf(`Transfer-Encoding: ${coding}`), 'H17 bad Transfer-Encoding', JSON.stringify(coding))
+  }
+  t.equal(answerVerdict('HTTP/1.1\n'), 'H17 bare LF')
+})
+
 t.test('a head that was used before reads the next answer as a new one does', async (t) => {
   const known = ['Server: a', 'Date: b', 'Via: c', 'Connection: keep-alive', 'Keep-Alive: timeout=1']
   const answers = [
@@ -258,6 +269,7 @@ t.test('a head that was used before reads the next answer as a new one does', as
     const bytes = bytesOf(text)
     head.reset()
     t.match(head, { text: '', status: 0, reason: '', contentLength: -1, hasServer: false, hasDate: false, via: '' })
+    t.match(head, { minorVersion: 1, bodyKind: BodyKind.none, keepAlive: false, keepAliveTimeoutMs: -1, upgrade: '' })
     const result = parseResponseHead(bytes, 0, bytes.length, head, DEFAULT_LIMITS, 'GET')
     const alone = response(bytes)
     t.same(responseFacts({ consumed: Math.max(result, -1), refusal: alone.refusal, head }), responseFacts(alone), text)
