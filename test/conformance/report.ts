@@ -94,6 +94,10 @@ What Postern does with HTTP/1.1 on the wire, rule by rule: which section it come
 both sides. The tests are in \`test/conformance/\`, one topic per file; \`npm run conformance\` runs them, prints this table and writes this page.
 Where Postern reads bytes otherwise than Node's parser does, and why: [differences](conformance-differences.md).
 
+That a rule has a test which fails without its code is shown, not believed: \`npm run conformance:taken-out\` takes conditions, operands, cases, bounds, list elements and statements
+of \`src/wire/\` and of the wire's side of \`src/proxy/\` out of a copy of the code, one at a time, and runs the tests that come through it until a named one fails. What none of them notices
+is printed, and is a failure, unless \`test/conformance/taken-out/equivalents.ts\` says why it is no rule. \`--only src/wire/host.ts\` does one file, \`--only FILE:LINE\` one line.
+
 ## Rules
 
 | rule | source | what is so | result |
