@@ -58,7 +58,7 @@ export class Forward implements AnswerHandler {
       chunkedBody: head.chunked,
       contentLength: head.contentLength,
     })
-    if (!head.expectContinue || x.minorVersion === 0) return
+    if (!head.expectContinue) return
     if (endToEnd) x.continueFromDyno = true
     // A client that sends its body without waiting needs no word (RFC 9110 §10.1.1).
     else if (!x.requestEnded && x.requestBytes === 0) {
@@ -72,7 +72,6 @@ export class Forward implements AnswerHandler {
     const { client, held } = x
     const { timeouts } = x.app!.entry
     x.phase = Phase.sent
-    x.backend = backend
     x.servedAtMs = this.#host.nowMs()
     backend.feeder = client
     client.feeder = backend

@@ -59,6 +59,22 @@ rule('expect/no-body', 'RFC 9110 §10.1.1', 'A request without a body gets no 10
 })
 
 rule(
+  'expect/body-begun',
+  'RFC 9110 §10.1.1',
+  'A client that sends its body without waiting gets no 100 Continue',
+  async (t) => {
+    const stage = await Stage.open()
+    const client = await stage.client()
+    client.send(`${expecting()}01234`)
+    await (await stage.dyno.connection()).until('01234')
+    t.equal(client.text, '')
+    client.send('56789')
+    t.match((await client.answer()).raw, /^HTTP\/1\.1 200 /)
+    t.match(stage.dyno.requests[0], { body: '0123456789' })
+  },
+)
+
+rule(
   'expect/refused-without-100',
   'RFC 9110 §10.1.1',
   'A request that the router refuses gets its answer instead of 100, and the connection closes',
@@ -130,6 +146,11 @@ rule(
     const answer = await client.answer()
     t.equal(answer.status, 200)
     t.notOk(answer.headers.has('connection'), 'the connection goes on')
+    client.send(get('/next'))
+    const next = await stage.dyno.request(1)
+    t.notOk(next.headers.has('expect'), 'what the client does not expect, nobody does')
+    connection.send(OK)
+    t.equal((await client.answer()).status, 200)
   },
 )
 
