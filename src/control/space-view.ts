@@ -5,22 +5,22 @@ import type { RunningDyno, Topology } from './admin/topology.ts'
 import { topology } from './admin/topology.ts'
 import type { DynoRegistry } from './registry.ts'
 import { dynoId } from './registry.ts'
-import type { RoutingState } from './routing-state.ts'
+import type { Routing } from './routing.ts'
 
 /** What operators see of the dynos: those that were announced here, and those that only another DNS server knows. */
 export class SpaceView {
   readonly #registry: DynoRegistry
-  readonly #state: RoutingState
+  readonly #routing: Routing
   readonly #config: () => Config
   readonly #known: DynoKnowledge
 
   constructor(
     registry: DynoRegistry,
-    state: RoutingState,
+    routing: Routing,
     { config, ...known }: { config: () => Config } & DynoKnowledge,
   ) {
     this.#registry = registry
-    this.#state = state
+    this.#routing = routing
     this.#config = config
     this.#known = known
   }
@@ -30,7 +30,7 @@ export class SpaceView {
     const rows = this.#registry.all().map((dyno) => announcedRow(dyno, this.#known))
     for (const app of this.#config().apps) {
       if (!isLearnedElsewhere(app)) continue
-      for (const dyno of this.#state.dynosOf(app.name)) rows.push(discoveredRow(app.name, dyno, this.#known))
+      for (const dyno of this.#routing.dynosOf(app.name)) rows.push(discoveredRow(app.name, dyno, this.#known))
     }
     return rows.sort(byName)
   }
@@ -53,7 +53,7 @@ export class SpaceView {
       return { id: dynoId({ processType, number, address, ...dyno }), processType, number, address }
     })
     if (!isLearnedElsewhere(app)) return dynos
-    const found = this.#state.dynosOf(app.name).filter(({ draining }) => !draining)
+    const found = this.#routing.dynosOf(app.name).filter(({ draining }) => !draining)
     return dynos.concat(
       found.map(({ id, name, address }) => {
         return { id, processType: 'web', number: Number(name.slice('web.'.length)), address }

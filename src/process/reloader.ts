@@ -4,7 +4,7 @@ import { loadConfigAside } from '../config/load-aside.ts'
 import { formatProblem } from '../config/problems.ts'
 import { readBounded } from '../config/read-file.ts'
 import type { ReloadOutcome } from '../control/admin/operations.ts'
-import { fixedChanges, RestartRequired } from '../control/control-plane.ts'
+import { fixedChanges, RestartRequired } from '../control/restart-required.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { configChanges } from './config-changes.ts'
 

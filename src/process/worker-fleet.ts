@@ -1,5 +1,5 @@
 import type { ProcessRow } from '../control/admin/operations.ts'
-import type { DataPlanePort } from '../control/control-plane.ts'
+import type { DataPlanePort } from '../control/data-plane-port.ts'
 import { type DynoObservation, DynoTally } from '../model/dyno-observation.ts'
 import { type DynoEntry, mayBeClaimed, type SnapshotData } from '../model/snapshot.ts'
 import type { CounterDump } from '../telemetry/counter-dump.ts'
