@@ -73,10 +73,15 @@ t.test('a configuration that changes while the router runs', async (t) => {
   })
 
   t.test('what is equal in effect changes nothing', async (t) => {
-    const version = await router.metric('postern_snapshot_version')
+    // Metrics come once in a second. Who has answered a plan has confirmed before it whatever came before it.
+    const versions = async () => {
+      await router.admin('/plan')
+      return (await router.table()).processes.map(({ snapshotVersion }) => snapshotVersion)
+    }
+    const before = await versions()
     writeFileSync(router.file, `# a remark\n${maintained(false)}`)
     t.match(JSON.parse((await router.admin('/reload', 'POST')).text), { ok: true, changed: false, changes: [] })
-    t.equal(await router.metric('postern_snapshot_version'), version)
+    t.strictSame(await versions(), before)
   })
 
   t.test(
