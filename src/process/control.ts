@@ -11,7 +11,7 @@ import type { ControlToSupervisor, Heritage, ProcessStatus, SupervisorToControl 
 import { Reloader, readConfig } from './reloader.ts'
 import { RemoteRuntime } from './remote-runtime.ts'
 import { leaveSignalsToSupervisor } from './signals.ts'
-import { SnapshotReader, SnapshotWriter } from './snapshot-parts.ts'
+import { SnapshotReader } from './snapshot-parts.ts'
 import { WorkerFleet } from './worker-fleet.ts'
 
 const ALIVE_MS = 1000
@@ -163,7 +163,7 @@ class ControlProcess implements Operations {
     const current = this.#reloader.config
     const { config, problems } = await readConfig(current)
     if (config === null) return { ok: false, problems, changes: [], endedTunnels: [] }
-    const parts = new SnapshotWriter().next(this.#control.preview(config))
+    const parts = this.#fleet.preview(this.#control.preview(config))
     const answer = await this.#ask((id) => tell({ kind: 'judge', id, parts }))
     const tunnels = answer.kind === 'judged' ? [...answer.tunnels] : []
     return {

@@ -24,7 +24,7 @@ export type ControlToSupervisor =
   /** The configuration in use. */
   | { readonly kind: 'config'; readonly config: Config }
   | DynoOrder
-  /** Answered by one `judged` of each worker. */
+  /** What `snapshot` may bring next: which tunnels that would end. Answered by one `judged` of each worker. */
   | { readonly kind: 'judge'; readonly id: number; readonly parts: SnapshotParts }
   | { readonly kind: 'upgrade'; readonly supervisor: boolean }
   /** No web dyno boots any more: asked for by `awaitBoots`. */

@@ -28,9 +28,17 @@ export class SnapshotWriter {
   }
 
   next(data: SnapshotData): SnapshotParts {
+    const parts = this.preview(data)
+    this.#last = data
+    if (parts.settings !== null) this.#settings = parts.settings
+    return parts
+  }
+
+  /** What `next` would say; the one after that is still a difference to the last. */
+  preview(data: SnapshotData): SnapshotParts {
     const before = new Map(this.#last?.apps.map((app) => [app.name, app]))
     const settings = settingsOf(data)
-    const parts: SnapshotParts = {
+    return {
       version: data.version,
       base: this.#last?.version ?? 0,
       settings: settings === this.#settings ? null : settings,
@@ -38,9 +46,6 @@ export class SnapshotWriter {
       // Control keeps the object of an app that did not change.
       apps: data.apps.filter((app) => app !== before.get(app.name)).map((app) => [app.name, JSON.stringify(app)]),
     }
-    this.#last = data
-    this.#settings = settings
-    return parts
   }
 }
 
@@ -100,6 +105,16 @@ export class SnapshotReader {
     }
     this.#version = parts.version
     return { version: parts.version, ...this.#settings!, apps: this.#names.map((name) => this.#apps.get(name)!) }
+  }
+
+  /** What `read` would make of them; what is here stays as it is. @throws Error like `read` */
+  preview(parts: SnapshotParts): SnapshotData {
+    const aside = new SnapshotReader()
+    aside.#settings = this.#settings
+    aside.#names = this.#names
+    aside.#apps = new Map(this.#apps)
+    aside.#version = this.#version
+    return aside.read(parts)
   }
 }
 

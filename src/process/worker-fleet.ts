@@ -60,6 +60,11 @@ export class WorkerFleet implements DataPlanePort {
     this.#forgetDrained()
   }
 
+  /** What the workers would be told by `apply`. */
+  preview(data: SnapshotData): SnapshotParts {
+    return this.#writer.preview(data)
+  }
+
   /**
    * Drained is believed when every worker has confirmed the snapshot that says so, and has said in the same breath or later
    * that nothing is in flight: until then a worker that was not told yet may send the dyno another request.

@@ -52,7 +52,8 @@ class WorkerProcess {
         void this.#listen(message)
         break
       case 'judge': {
-        const tunnels = this.#plane?.tunnelsEndedBy(new SnapshotReader().read(message.parts)) ?? new Map()
+        // Before its first snapshot a worker has no tunnels, and nothing that this could be the difference to.
+        const tunnels = this.#plane?.tunnelsEndedBy(this.#reader.preview(message.parts)) ?? new Map()
         tell({ kind: 'judged', id: message.id, tunnels })
         break
       }

@@ -197,6 +197,19 @@ t.test('a configuration that is equal in effect makes no snapshot and touches no
   t.equal((await hello(router.ready('shop')[0]!)).pid, pid)
 })
 
+t.test('a preview has the apps that would not change as they are in force, and changes nothing', async (t) => {
+  const listed = (port: number) => ({ formation: { web: { dynos: [{ address: `127.0.0.2:${port}`, az: 'a' }] } } })
+  const apps = { billing: listed(7000), shop: listed(8000) }
+  const { router, config } = await start(t, { apps })
+  await router.until(() => router.ready('billing').length === 1 && router.ready('shop').length === 1)
+  const before = router.snapshots.length
+  const planned = router.control.preview(config({ apps: { ...apps, shop: { ...apps.shop, maintenance: true } } }))
+  t.match(planned.apps, [{ name: 'billing' }, { name: 'shop', maintenance: true, dynos: [{ port: 8000 }] }])
+  t.equal(planned.apps[0], router.app('billing'), 'the same object: workers need not be sent it')
+  t.equal(router.snapshots.length, before)
+  t.equal(router.control.preview(config({ apps })), router.snapshots.at(-1))
+})
+
 t.test('an app that is taken out of the configuration ends', async (t) => {
   const apps = { shop: { formation: { web: { command, quantity: 1 } } } }
   const { router, config } = await start(t, { apps })

@@ -70,3 +70,22 @@ t.test('a difference to another snapshot is refused', async (t) => {
   t.notOk(shelf.add(parts))
   t.throws(() => reader.read(parts), /difference to 1, but 0 is in force/)
 })
+
+t.test('a preview is the same difference, and leaves no trace on either side', async (t) => {
+  const writer = new SnapshotWriter()
+  const reader = new SnapshotReader()
+  const first = reader.read(writer.next(HISTORY[0]!))
+  for (const planned of HISTORY.slice(1)) {
+    const parts = writer.preview(planned)
+    t.equal(parts.base, 1)
+    t.strictSame(reader.preview(parts), planned)
+  }
+  const parts = writer.preview(HISTORY[1]!)
+  t.strictSame(
+    parts.apps.map(([name]) => name),
+    ['blog'],
+  )
+  t.equal(reader.preview(parts).apps[0], first.apps[0], 'what is not different is not made anew')
+  t.strictSame(reader.read(writer.next(HISTORY[4]!)), HISTORY[4])
+  t.throws(() => new SnapshotReader().preview(parts), /difference to 1, but 0 is in force/)
+})

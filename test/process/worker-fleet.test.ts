@@ -1,6 +1,7 @@
 import t from 'tap'
 import { DynoTally, firstByteCell } from '../../src/model/dyno-observation.ts'
 import type { ProcessStatus } from '../../src/process/messages.ts'
+import type { SnapshotParts } from '../../src/process/snapshot-parts.ts'
 import { WorkerFleet } from '../../src/process/worker-fleet.ts'
 import { appEntry, snapshotData } from '../support/snapshot-data.ts'
 
@@ -128,4 +129,18 @@ t.test('what dynos did is what all workers have counted, for as long as a snapsh
   t.match(fleet.observed('dyno 1'), { requests: 3 })
   fleet.apply(snapshotData({ version: 3, apps: [appEntry('shop', { dynos: [{ id: 'dyno 2' }] })] }))
   t.equal(fleet.observed('dyno 1'), null)
+})
+
+t.test('a preview is the difference to what the workers were told last, by whichever control process', async (t) => {
+  const told: SnapshotParts[] = []
+  const fleet = new WorkerFleet((parts) => told.push(parts))
+  fleet.resume(snapshot(4, false))
+  t.match(fleet.preview(snapshot(5, true)), { version: 5, base: 4, settings: null, names: null })
+  fleet.apply(snapshot(5, false))
+  t.match(fleet.preview(snapshot(6, true)), { version: 6, base: 5, settings: null, names: null })
+  t.strictSame(
+    told.map(({ version }) => version),
+    [5],
+    'nobody is told',
+  )
 })
