@@ -95,6 +95,17 @@ t.test('no import cycles', async (t) => {
   t.strictSame(cycles, [])
 })
 
+t.test('what lies before the registry and what lies behind it do not know each other', async (t) => {
+  const halves = ['control/announced-dynos.ts', 'control/routing.ts']
+  const between = internalImports().filter(({ from, to }) => halves.includes(from) && halves.includes(to))
+  t.strictSame(between, [])
+  t.ok(
+    halves.every((half) =>
+      internalImports().some(({ from, to }) => from === 'control/control-plane.ts' && to === half),
+    ),
+  )
+})
+
 t.test('model and wire are pure: no I/O, no timers, no clock', async (t) => {
   for (const file of sourceFiles().filter((file) => PURE.includes(folderOf(file)))) {
     const builtins = specifiers(file).filter((specifier) => specifier.startsWith('node:'))
