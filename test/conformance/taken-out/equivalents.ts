@@ -5,6 +5,9 @@ const COMMON_METHODS = ['GET', 'PUT', 'HEAD', 'POST', 'PATCH', 'TRACE', 'DELETE'
 
 /** By file and label: why no test can notice that this is gone. Only what is no rule: a fast path, a hint, memory given back early. */
 export const EQUIVALENTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'src/proxy/forward.ts': {
+    'send: held.length === 0 → false': 'fast path: a payload of no bytes is written as none',
+  },
   'src/wire/chunked-decoder.ts': {
     '#finish: this.#trailerSection = null → ;': 'gives back its memory before the next body would',
   },
