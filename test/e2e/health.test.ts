@@ -109,10 +109,14 @@ t.test(
       }
       return (await shop()).some(({ dyno, health }) => dyno === failed && health === 'failing')
     })
-    for (let i = 0; i < 10; i++) {
-      client.send('GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n')
-      t.equal((await client.answer()).status, 200)
-    }
+    // The workers hear of it a moment after control knows.
+    await router.until(async () => {
+      for (let i = 0; i < 10; i++) {
+        client.send('GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n')
+        if ((await client.answer()).status !== 200) return false
+      }
+      return true
+    })
     await router.until(async () => (await bodies(router, 'closed.example.com', 1)).has('503'))
     await router.until(() => /code=H10 .*host=closed\.example\.com/.test(router.accessLog()))
   },
