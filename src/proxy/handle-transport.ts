@@ -130,7 +130,10 @@ export class HandleTransport implements Transport, HandleUser, TurnWriter {
 
   writeText(text: string): boolean {
     if (!this.writable) return true
-    if (this.#unfinishedWrites > 0) return this.#dispatched(this.#handle!.writeLatin1String(spareWrite, text), null)
+    if (turnWrites.afterReads || this.#unfinishedWrites > 0) {
+      this.writeOut()
+      return this.#dispatched(this.#handle!.writeLatin1String(spareWrite, text), null)
+    }
     const first = this.#pendingText === ''
     this.#pendingText += text
     if (first && text !== '') turnWrites.add(this)

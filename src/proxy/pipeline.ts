@@ -120,11 +120,12 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     const exchanges = this.#taking
     this.#taking = this.#taken
     this.#taken = exchanges
+    turnWrites.afterReads = true
     for (const x of exchanges) {
       if (x.phase === Phase.taking) (x.backend as BackendConnection).checked()
     }
     exchanges.length = 0
-    turnWrites.writeOut()
+    turnWrites.afterReads = false
   }
 
   #takeAnother(x: Exchange): void {

@@ -11,11 +11,13 @@ const MAX_WAITING = 64
  * processor's caches full of something else, and wakes a peer that has not even fallen asleep again after the one before.
  */
 class TurnWrites {
+  /** What is written now comes after the reads of this turn anyway: it need not wait. */
+  afterReads = false
   readonly #waiting: TurnWriter[] = []
   #due = false
 
   add(writer: TurnWriter): void {
-    if (this.#waiting.push(writer) === MAX_WAITING) this.writeOut()
+    if (this.#waiting.push(writer) === MAX_WAITING) this.#writeOut()
     else if (!this.#due) {
       this.#due = true
       // Immediates come right after the reads (uv_check_t).
@@ -25,11 +27,10 @@ class TurnWrites {
 
   readonly #turnEnds = (): void => {
     this.#due = false
-    this.writeOut()
+    this.#writeOut()
   }
 
-  /** Now, at the end of a turn: what is left to do in it is done. */
-  writeOut(): void {
+  #writeOut(): void {
     const waiting = this.#waiting
     for (let i = 0; i < waiting.length; i++) waiting[i]!.writeOut()
     waiting.length = 0
