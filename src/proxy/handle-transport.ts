@@ -136,15 +136,18 @@ export class HandleTransport implements Transport, HandleUser, TurnWriter {
     }
     const first = this.#pendingText === ''
     this.#pendingText += text
+    // Requests that came ahead in one read can be answered hundreds of times in one turn: what a slow client does not take has to be told.
+    if (this.#pendingText.length > MOST_PENDING_BYTES) return this.writeOut()
     if (first && text !== '') turnWrites.add(this)
     return true
   }
 
-  writeOut(): void {
+  /** False when it has to wait for the peer. */
+  writeOut(): boolean {
     const text = this.#pendingText
-    if (text === '') return
+    if (text === '' || this.#handle === null) return true
     this.#pendingText = ''
-    if (this.#handle !== null) this.#dispatched(this.#handle.writeLatin1String(spareWrite, text), null)
+    return this.#dispatched(this.#handle.writeLatin1String(spareWrite, text), null)
   }
 
   writeBytes(bytes: Buffer): boolean {
@@ -288,6 +291,9 @@ export class HandleTransport implements Transport, HandleUser, TurnWriter {
     this.close()
   }
 }
+
+/** Texts of one turn that wait for its end. */
+const MOST_PENDING_BYTES = 16_384
 
 /** Of the writing side. */
 const End = { open: 0, wanted: 1, underWay: 2, ended: 3 } as const

@@ -1,6 +1,6 @@
 /** Has something for the kernel that need not go before the end of this turn. */
 export interface TurnWriter {
-  writeOut(): void
+  writeOut(): boolean
 }
 
 /** So many connections wait at most: it bounds what the first of a long turn waits for the others. */

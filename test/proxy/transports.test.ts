@@ -75,9 +75,13 @@ t.test(
     transport.writeText('c')
     transport.writeBytes(Buffer.from('d'))
     t.equal(transport.takenBytes, 4)
-    transport.writeText('e')
+    transport.writeText('e'.repeat(16_384))
+    t.equal(transport.takenBytes, 4)
+    transport.writeText('f')
+    t.equal(transport.takenBytes, 4 + 16_385, 'no more than 16 KiB wait')
+    transport.writeText('g')
     transport.close()
-    t.equal(Buffer.concat(await peer.toArray()).latin1Slice(), 'abcde')
+    t.equal(Buffer.concat(await peer.toArray()).latin1Slice(), `abcd${'e'.repeat(16_384)}fg`)
   },
 )
 
