@@ -1,11 +1,11 @@
 import type { AppConfig, Config } from '../config/config.ts'
-import type { Dyno } from '../model/dyno.ts'
 import type { DynoObservation } from '../model/dyno-observation.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { Adoption } from './adoption.ts'
 import type { Clock } from './clock.ts'
 import { underWay } from './deploys/deploy-record.ts'
 import { Deploys } from './deploys/deploys.ts'
+import type { RunnerContext } from './dyno-runner.ts'
 import type { DynoSlot, SlotCondition } from './dyno-slot.ts'
 import type { EventLog } from './events.ts'
 import type { Health } from './health/readiness.ts'
@@ -21,7 +21,8 @@ import type { StateStore } from './state/state-store.ts'
 import { type SpreadFormation, Spreading } from './zones/spreading.ts'
 import { Zones } from './zones/zones.ts'
 
-export interface AnnouncedDynosContext {
+/** `drained` and `booted` are told to the runners of dynos as they are. */
+export interface AnnouncedDynosContext extends Pick<RunnerContext, 'drained' | 'booted'> {
   readonly store: StateStore
   readonly registry: DynoRegistry
   readonly events: EventLog
@@ -38,15 +39,6 @@ export interface AnnouncedDynosContext {
   deployed(app: string): void
   /** `settled` is to be called soon, whatever is different by then. */
   settleSoon(): void
-  /** Waits until a dyno that boots may get requests: '', or why it may not when the time is over. Never rejects. */
-  booted(
-    app: string,
-    target: { readonly address: string; readonly port: number },
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<string>
-  /** Ends when no request is in flight on the dyno, or its time for that is over. Never rejects. */
-  drained(dyno: Dyno): Promise<void>
   /** null: the dyno is not checked. */
   healthOf(app: string, id: string): { readonly health: Health; readonly reason: string } | null
   /** What the requests of a dyno came to; null: it gets none. */
