@@ -43,11 +43,8 @@ function claimAndRelease(
     balance: { algorithm, hashOn: 'client', hashName: '' },
     maxInFlightPerDyno: cap,
   })
-  const data = snapshotData({ apps: [app] })
-  const snapshot = compileSnapshot(data)
-  const pools = new AppPools({ wheel, timeouts: data.timeouts, limits: data.limits, random: seededRandom(1) })
-  pools.apply(snapshot)
-  const pool = pools.of(snapshot.apps[0]!)
+  const snapshot = compileSnapshot(snapshotData({ apps: [app] }))
+  const pool = new AppPools(snapshot, { wheel, random: seededRandom(1) }).of(snapshot.apps[0]!)
   const claimed = Array.from({ length: inFlight }, (_, i) => pool.claim(keys[i % KEYS]!, tried)!)
   return nanosecondsPer((i) => {
     const place = i % inFlight

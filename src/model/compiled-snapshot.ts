@@ -13,7 +13,8 @@ export interface CompiledSnapshot {
   readonly access: AccessRules
   /** In the order of the data. */
   readonly apps: readonly App[]
-  readonly appsByName: ReadonlyMap<string, App>
+  /** Names to indexes of `apps`. */
+  readonly positions: ReadonlyMap<string, number>
   readonly hosts: Hosts
 }
 
@@ -48,19 +49,57 @@ export interface App {
   readonly trusted: TrustedSet | null
 }
 
-/** Throws on a CIDR that does not parse: the config was checked, so it is a bug. */
+/** The app of that name, if there is one. */
+export function appNamed({ apps, positions }: CompiledSnapshot, name: string): App | undefined {
+  const position = positions.get(name)
+  return position === undefined ? undefined : apps[position]
+}
+
+/**
+ * Where the previous snapshot has the same apps, this costs little more than what is different between the two.
+ * Throws on a CIDR that does not parse: the config was checked, so it is a bug.
+ */
 export function compileSnapshot(data: SnapshotData, previous?: CompiledSnapshot): CompiledSnapshot {
-  const apps = data.apps.map((entry) => compileApp(entry, previous?.appsByName.get(entry.name)))
-  const hosts =
-    previous !== undefined && sameHosts(data.apps, previous.data.apps) ? previous.hosts : compileHosts(data.apps)
+  const access = compileAccess(data, previous)
+  const changed = previous === undefined ? null : changedEntries(data.apps, previous.data.apps)
+  const { apps, positions, hosts } =
+    previous === undefined || changed === null
+      ? compileApps(data.apps, previous)
+      : replaceApps(data.apps, changed, previous)
+  return { data, version: data.version, access, apps, positions, hosts }
+}
+
+type CompiledApps = Pick<CompiledSnapshot, 'apps' | 'positions' | 'hosts'>
+
+function compileApps(entries: readonly AppEntry[], previous: CompiledSnapshot | undefined): CompiledApps {
   return {
-    data,
-    version: data.version,
-    access: compileAccess(data, previous),
-    apps,
-    appsByName: new Map(apps.map((app) => [app.name, app])),
-    hosts,
+    apps: entries.map((entry) => compileApp(entry, previous && appNamed(previous, entry.name))),
+    positions: new Map(entries.map(({ name }, index) => [name, index])),
+    hosts: compileHosts(entries),
   }
+}
+
+function replaceApps(
+  entries: readonly AppEntry[],
+  changed: readonly number[],
+  { data, apps, positions, hosts }: CompiledSnapshot,
+): CompiledApps {
+  const replaced = [...apps]
+  for (const index of changed) replaced[index] = compileApp(entries[index]!, apps[index])
+  const isSameHosts = changed.every((index) => sameHosts(entries[index]!, data.apps[index]!))
+  return { apps: replaced, positions, hosts: isSameHosts ? hosts : compileHosts(entries) }
+}
+
+/** Indexes of those that are other objects; null: they are not the same apps in the same order. */
+function changedEntries(entries: readonly AppEntry[], before: readonly AppEntry[]): number[] | null {
+  if (entries.length !== before.length) return null
+  const changed: number[] = []
+  for (let index = 0; index < entries.length; index++) {
+    if (entries[index] === before[index]) continue
+    if (entries[index]!.name !== before[index]!.name) return null
+    changed.push(index)
+  }
+  return changed
 }
 
 function compileApp(entry: AppEntry, previous: App | undefined): App {
@@ -100,15 +139,8 @@ function compileHosts(apps: readonly AppEntry[]): Hosts {
   return { inside, outside }
 }
 
-/** Each host still leads to the same place in the list of apps. */
-function sameHosts(apps: readonly AppEntry[], before: readonly AppEntry[]): boolean {
-  return (
-    apps.length === before.length &&
-    apps.every((app, index) => {
-      const was = before[index]!
-      return app === was || (app.internalRouting === was.internalRouting && samePlainData(app.domains, was.domains))
-    })
-  )
+function sameHosts(app: AppEntry, before: AppEntry): boolean {
+  return app.internalRouting === before.internalRouting && samePlainData(app.domains, before.domains)
 }
 
 function trustedSet(ranges: readonly TrustedRange[] | null): TrustedSet | null {

@@ -86,8 +86,9 @@ export class SnapshotShelf {
 /** Makes snapshots of the parts. An app that did not change stays the same object. */
 export class SnapshotReader {
   #settings: Settings | null = null
-  #names: readonly string[] = []
-  #apps = new Map<string, AppEntry>()
+  #apps: readonly AppEntry[] = []
+  /** Names to indexes of the apps. */
+  #positions: ReadonlyMap<string, number> = new Map()
   #version = 0
 
   /** @throws Error when it is the difference to another one: then messages were lost, which is a bug. */
@@ -95,24 +96,30 @@ export class SnapshotReader {
     if (parts.base !== 0 && parts.base !== this.#version) {
       throw new Error(`snapshot ${parts.version} is the difference to ${parts.base}, but ${this.#version} is in force`)
     }
-    if (parts.base === 0) this.#apps = new Map()
+    if (parts.base === 0) {
+      this.#apps = []
+      this.#positions = new Map()
+    }
     if (parts.settings !== null) this.#settings = JSON.parse(parts.settings) as Settings
-    for (const [name, entry] of parts.apps) this.#apps.set(name, JSON.parse(entry) as AppEntry)
-    if (parts.names !== null) {
-      this.#names = parts.names
-      const kept = new Set(parts.names)
-      for (const name of this.#apps.keys()) if (!kept.has(name)) this.#apps.delete(name)
+    const fresh = new Map(parts.apps.map(([name, entry]) => [name, JSON.parse(entry) as AppEntry]))
+    if (parts.names === null) {
+      const apps = [...this.#apps]
+      for (const [name, entry] of fresh) apps[this.#positions.get(name)!] = entry
+      this.#apps = apps
+    } else {
+      this.#apps = parts.names.map((name) => fresh.get(name) ?? this.#apps[this.#positions.get(name)!]!)
+      this.#positions = new Map(parts.names.map((name, index) => [name, index]))
     }
     this.#version = parts.version
-    return { version: parts.version, ...this.#settings!, apps: this.#names.map((name) => this.#apps.get(name)!) }
+    return { version: parts.version, ...this.#settings!, apps: this.#apps }
   }
 
   /** What `read` would make of them; what is here stays as it is. @throws Error like `read` */
   preview(parts: SnapshotParts): SnapshotData {
     const aside = new SnapshotReader()
     aside.#settings = this.#settings
-    aside.#names = this.#names
-    aside.#apps = new Map(this.#apps)
+    aside.#apps = this.#apps
+    aside.#positions = this.#positions
     aside.#version = this.#version
     return aside.read(parts)
   }

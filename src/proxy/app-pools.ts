@@ -1,60 +1,69 @@
-import type { App, CompiledSnapshot } from '../model/compiled-snapshot.ts'
-import type { DynoObservation, TallyCounts } from '../model/dyno-observation.ts'
-import type { Limits, RouterTimeouts } from '../model/snapshot.ts'
+import { type App, appNamed, type CompiledSnapshot } from '../model/compiled-snapshot.ts'
+import { type DynoObservation, DynoTally, type TallyCounts } from '../model/dyno-observation.ts'
+import type { SnapshotData } from '../model/snapshot.ts'
 import { AppPool, type PoolSettings } from './balance.ts'
 import type { DynoState } from './dyno-state.ts'
 import type { TimerWheel } from './timer-wheel.ts'
 
-/** The pool of every app in this worker, and what their dynos have in flight and came to. */
+/**
+ * The pools of this worker, and what their dynos have in flight and came to. An app has one from its first request on: of ten thousand apps
+ * most are asked for seldom, and by other workers.
+ */
 export class AppPools {
+  #snapshot: CompiledSnapshot
   readonly #pools = new Map<string, AppPool>()
   /** Of apps that are gone, but have requests in flight. */
   readonly #leaving = new Set<AppPool>()
   readonly #settings: PoolSettings
 
-  constructor(options: {
-    readonly wheel: TimerWheel
-    readonly timeouts: RouterTimeouts
-    readonly limits: Limits
-    /** The router's own zone; '' none. */
-    readonly zone?: string
-    readonly random?: () => number
-    readonly onDrained?: (dyno: DynoState) => void
-  }) {
+  constructor(
+    snapshot: CompiledSnapshot,
+    options: {
+      readonly wheel: TimerWheel
+      /** The router's own zone; '' none. */
+      readonly zone?: string
+      readonly random?: () => number
+      readonly onDrained?: (dyno: DynoState) => void
+    },
+  ) {
+    this.#snapshot = snapshot
     this.#settings = {
       wheel: options.wheel,
       random: options.random ?? Math.random,
       zone: options.zone ?? '',
       onDrained: options.onDrained ?? (() => {}),
-      ...settingsOf(options.timeouts, options.limits),
+      ...settingsOf(snapshot.data),
     }
   }
 
   /** Pools follow the snapshot; an app that is the same object as before costs one comparison. */
   apply(snapshot: CompiledSnapshot): void {
-    Object.assign(this.#settings, settingsOf(snapshot.data.timeouts, snapshot.data.limits))
-    for (const app of snapshot.apps) {
-      const pool = this.#pools.get(app.name)
-      if (pool === undefined) this.#pools.set(app.name, new AppPool(app, this.#settings))
-      else if (pool.app !== app) pool.apply(app)
-    }
+    this.#snapshot = snapshot
+    Object.assign(this.#settings, settingsOf(snapshot.data))
     for (const [name, pool] of this.#pools) {
-      if (snapshot.appsByName.has(name)) continue
-      this.#pools.delete(name)
-      pool.retire()
-      this.#leaving.add(pool)
+      const app = appNamed(snapshot, name)
+      if (app === undefined) {
+        this.#pools.delete(name)
+        pool.retire()
+        this.#leaving.add(pool)
+      } else if (pool.app !== app) {
+        pool.apply(app)
+      }
     }
     for (const pool of this.#leaving) if (pool.idle) this.#leaving.delete(pool)
   }
 
-  /** Throws for an app that no snapshot has had: apps are looked up in a snapshot first. */
+  /** Of an app of the newest snapshot. */
   of(app: App): AppPool {
-    const pool = this.#pools.get(app.name)
-    if (pool === undefined) throw new Error(`no pool for app ${app.name}`)
+    let pool = this.#pools.get(app.name)
+    if (pool === undefined) {
+      pool = new AppPool(app, this.#settings)
+      this.#pools.set(app.name, pool)
+    }
     return pool
   }
 
-  /** For metrics; pools of apps that are gone are not among them. */
+  /** For metrics; apps that nobody has asked for are not among them, nor those that are gone. */
   values(): Iterable<AppPool> {
     return this.#pools.values()
   }
@@ -80,7 +89,8 @@ export class AppPools {
       const dyno = pool.dynos.get(dynoId)
       if (dyno !== undefined) return dyno.tally.observation
     }
-    return null
+    const isKnown = this.#snapshot.apps.some(({ entry }) => entry.dynos.some(({ id }) => id === dynoId))
+    return isKnown ? new DynoTally().observation : null
   }
 
   /** The same of every dyno that had any since this was last asked, which is then forgotten here. */
@@ -104,7 +114,7 @@ export class AppPools {
   }
 }
 
-function settingsOf(timeouts: RouterTimeouts, limits: Limits) {
+function settingsOf({ timeouts, limits }: SnapshotData) {
   return {
     quarantineMs: timeouts.quarantineMs,
     bootWaitMs: timeouts.bootWaitMs,

@@ -60,15 +60,11 @@ export class DataPlane implements ClientsHost, ListenerHost, PipelineHost, DynoD
     this.metrics = options.metrics
     this.snapshot = compileSnapshot(options.snapshot)
     this.headLimits = headLimits(options.snapshot)
-    const { timeouts, limits } = options.snapshot
-    this.pools = new AppPools({
+    this.pools = new AppPools(this.snapshot, {
       wheel: this.wheel,
-      timeouts,
-      limits,
       zone: options.zone,
       onDrained: (dyno) => this.#dynoDrained(dyno),
     })
-    this.pools.apply(this.snapshot)
     this.ledger = new Ledger(this.clock, this.metrics, options.accessLog)
     this.#pipeline = new Pipeline(this)
     this.#clients = new Clients(this, this.#pipeline)
@@ -101,7 +97,7 @@ export class DataPlane implements ClientsHost, ListenerHost, PipelineHost, DynoD
     this.headLimits = headLimits(data)
     this.pools.apply(this.snapshot)
     this.backends.dropRetired()
-    if (!sameNames(this.snapshot, before)) this.metrics.retainApps(this.snapshot.appsByName.keys())
+    if (this.snapshot.positions !== before.positions) this.metrics.retainApps(this.snapshot.positions.keys())
     this.#pipeline.tunnels.judge(this.snapshot)
     this.#dynoDrains.follow(this.snapshot, before)
   }
@@ -233,8 +229,4 @@ function headLimits(data: SnapshotData): HeadLimits {
     chunkExtensionBytes: limits.chunkExtensionBytes,
     trailerBytes: limits.trailerBytes,
   }
-}
-
-function sameNames({ apps }: CompiledSnapshot, before: CompiledSnapshot): boolean {
-  return apps.length === before.apps.length && apps.every(({ name }, index) => name === before.apps[index]!.name)
 }

@@ -1,4 +1,4 @@
-import type { CompiledSnapshot } from '../model/compiled-snapshot.ts'
+import { appNamed, type CompiledSnapshot } from '../model/compiled-snapshot.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import type { Exchange } from './exchange.ts'
 import { TICK_MS, TimerEntry, type TimerTarget, type TimerWheel } from './timer-wheel.ts'
@@ -36,9 +36,9 @@ export class DynoDrains implements TimerTarget {
 
   /** Drains that are new begin; a dyno that takes requests again ends its own. One that is gone from the snapshot keeps its time. */
   follow({ data, apps }: CompiledSnapshot, before: CompiledSnapshot | null): void {
-    for (const app of apps) {
-      // An app that did not change is the same object; there may be thousands of them.
-      if (before?.appsByName.get(app.name) === app) continue
+    for (const [index, app] of apps.entries()) {
+      // An app that did not change is the same object, and most often in the same place; there may be thousands of them.
+      if (before !== null && (before.apps[index] === app || appNamed(before, app.name) === app)) continue
       for (const { id, draining } of app.entry.dynos) {
         if (!draining) this.#drains.delete(id)
         else if (!this.#drains.has(id)) this.#begin(id, data.dynoDrainMs)

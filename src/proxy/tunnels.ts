@@ -1,4 +1,4 @@
-import type { CompiledSnapshot } from '../model/compiled-snapshot.ts'
+import { appNamed, type CompiledSnapshot } from '../model/compiled-snapshot.ts'
 import type { BlockReason } from './access.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import { type Exchange, Phase } from './exchange.ts'
@@ -81,11 +81,11 @@ export class Tunnels {
 /** Why a tunnel may not go on by this snapshot; null: it may. `reason` null: there is no such app for its client. */
 function objectionTo(
   x: Exchange,
-  { access, appsByName }: CompiledSnapshot,
+  snapshot: CompiledSnapshot,
 ): { readonly reason: BlockReason | null; readonly label: string } | null {
   const { facts } = x.client
-  const app = appsByName.get(x.app!.name)
-  const verdict = facts.judgeAgain(access)
+  const app = appNamed(snapshot, x.app!.name)
+  const verdict = facts.judgeAgain(snapshot.access)
   if (verdict !== 'admitted') return { reason: verdict, label: facts.label }
   if (app === undefined || (app.entry.internalRouting && !facts.inside)) return { reason: null, label: '' }
   const appVerdict = facts.judgeApp(app)

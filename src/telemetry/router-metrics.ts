@@ -257,8 +257,6 @@ export class RouterMetrics {
     this.#router[SNAPSHOT_VERSION] = dataPlane?.snapshotVersion ?? Number.NaN
     for (const { app, inFlight, queued, busyConnections, idleConnections } of dataPlane?.apps ?? []) {
       yield
-      // Nobody has asked for it yet: ten thousand such apps would make blocks of nothing, in every worker.
-      if (inFlight + queued + idleConnections === 0 && !this.#blocks.app.has(app)) continue
       const { cells } = this.app(app)
       cells[IN_FLIGHT] = inFlight
       cells[QUEUED] = queued

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { compileSnapshot } from '../../src/model/compiled-snapshot.ts'
+import { appNamed, compileSnapshot } from '../../src/model/compiled-snapshot.ts'
 import type { SnapshotData } from '../../src/model/snapshot.ts'
 import { appEntry, snapshotData } from '../support/snapshot-data.ts'
 
@@ -33,7 +33,8 @@ t.test('what a new snapshot does not change is the same object as before', async
   t.equal(after.access, before.access)
   t.equal(after.hosts, before.hosts)
   for (const [index, app] of after.apps.entries()) t.equal(app, before.apps[index], app.name)
-  t.same([...after.appsByName.keys()], ['shop', 'billing', 'chat'])
+  t.equal(after.positions, before.positions)
+  t.same([...after.positions.keys()], ['shop', 'billing', 'chat'])
 })
 
 t.test('a change of one app makes that app new and leaves the others and the hosts', async (t) => {
@@ -46,7 +47,8 @@ t.test('a change of one app makes that app new and leaves the others and the hos
   t.equal(after.apps[0]!.trusted, before.apps[0]!.trusted, 'its ranges did not change')
   t.equal(after.apps[1], before.apps[1])
   t.equal(after.hosts, before.hosts)
-  t.equal(after.appsByName.get('shop'), after.apps[0])
+  t.equal(appNamed(after, 'shop'), after.apps[0])
+  t.equal(appNamed(after, 'nowhere'), undefined)
 })
 
 t.test('every field of an app, when it changes, makes the app new', async (t) => {

@@ -404,6 +404,5 @@ t.test(
     fixture.apply({ dynos: [{}] })
     t.not(fixture.pool.app, app, 'compiled without the previous snapshot it is another object')
     t.equal(fixture.pools.of(fixture.pool.app), fixture.pool)
-    t.throws(() => fixture.pools.of({ ...app, name: 'chat' }), /no pool for app chat/)
   },
 )

@@ -100,6 +100,7 @@ t.test('a kept connection that the dyno had closed is no request of it', async (
 
 t.test('what was taken away is counted no more, and a dyno that is gone is not known', async (t) => {
   const { router, dyno } = await openStage(t, { script: answering(OK) })
+  t.match(router.plane.pools.observed(of(dyno.port)), { requests: 0 }, 'nobody has asked for its app yet')
   const client = await router.client()
   client.send(GET)
   await client.answer()

@@ -24,17 +24,14 @@ export class PoolFixture {
     given: { zone?: string; random?: () => number; timeouts?: Partial<RouterTimeouts>; limits?: Partial<Limits> } = {},
   ) {
     this.#given = given
-    const { timeouts, limits } = this.#data(app)
-    this.pools = new AppPools({
+    const snapshot = compileSnapshot(this.#data(app))
+    this.pools = new AppPools(snapshot, {
       wheel: this.time.wheel,
-      timeouts,
-      limits,
       zone: given.zone,
       random: given.random ?? seededRandom(1),
       onDrained: (dyno) => this.drained.push(dyno.entry.name),
     })
-    this.pools.apply(compileSnapshot(this.#data(app)))
-    this.pool = [...this.pools.values()][0]!
+    this.pool = this.pools.of(snapshot.apps[0]!)
   }
 
   /** The app as the next snapshot has it; null: it is gone. */
