@@ -167,20 +167,6 @@ t.test('what is held now is asked for at each look', async (t) => {
   t.notOk(shown.has('postern_discovery_failing{app="shop"}'))
 })
 
-t.test('an app that nobody has asked for has no counters in a worker until somebody does', async (t) => {
-  const metrics = new RouterMetrics()
-  const gauge = { app: 'shop', inFlight: 0, queued: 0, busyConnections: 0, idleConnections: 0 }
-  const apps = [gauge]
-  metrics.setDataPlaneSource(() => ({ snapshotVersion: 1, apps }))
-  const counted = () => metrics.snapshotCounters().blocks.filter(([owner, name]) => owner === 'app' && name === 'shop')
-  t.equal(counted().length, 0)
-  apps[0] = { ...gauge, queued: 1 }
-  t.equal(counted().length, 1)
-  apps[0] = gauge
-  const shown = await series(metrics)
-  t.equal(shown.get('postern_requests_queued{app="shop"}'), 0, 'then a zero is one')
-})
-
 t.test('counters of several processes add up to what one process would have counted', async (t) => {
   const event = fc.record({
     process: fc.nat(2),
