@@ -9,8 +9,9 @@ import { RouterProcess } from '../support/router-process.ts'
  *
  *   node test/soak/large-space.ts [--apps 10000] [--domains 5] [--dynos 10] [--ranges 10000] [--reloads 5]
  *
- * `domains` and `dynos` are per app. Prints how long start and reloads take, how long the event loop of a worker stood still meanwhile, how much of that
- * was its own work (the rest is what control, which reads the file, took of the cores) and the memory. Exit code 0: a reload that touches one app held no worker
+ * `domains` and `dynos` are per app. Prints how long start and reloads take, how long the event loop of a worker stood still meanwhile (the time over which
+ * a tick of 5 ms came late), how much of that was its own work (the rest is what other processes took of the cores) and the memory, also for each app
+ * beyond what a space of one app takes. Exit code 0: a reload that touches one app held no worker
  * up for more than 20 ms on the clock, whoever had the core.
  */
 const option = (name: string, fallback: number) => {
@@ -58,6 +59,19 @@ const pausesFolder = mkdtempSync(join(tmpdir(), 'postern-pauses-'))
 process.env.PAUSES_FOLDER = pausesFolder
 process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${join(import.meta.dirname, 'own-pauses.ts')}`
 
+/** By process, resident bytes. */
+async function memoryOf(router: RouterProcess): Promise<Map<string, number>> {
+  const rows = (await router.processes()).filter(({ state }) => state === 'up')
+  return new Map(rows.map(({ name, pid }) => [name, resident(pid)]))
+}
+
+const small = await RouterProcess.start('  a0: { domains: [h0.a0.example.com] }\n', {
+  more: more(),
+  cidr: '10.0.0.0/8',
+})
+const ofSmall = await memoryOf(small)
+await small.stop()
+
 const startedAtMs = performance.now()
 const router = await RouterProcess.start(apps(), { more: more(), cidr: '10.0.0.0/8', startMs: 600_000 })
 console.log(`start until everything is known and every worker serves: ${seconds(performance.now() - startedAtMs)}`)
@@ -66,8 +80,11 @@ let failed = false
 try {
   const control = await router.pid('control')
   const memory = async (what: string) => {
-    const rows = (await router.processes()).filter(({ state }) => state === 'up')
-    console.log(`memory ${what}: ${rows.map(({ name, pid }) => `${name} ${mebibytes(resident(pid))}`).join(', ')}`)
+    const each = [...(await memoryOf(router))].map(([name, bytes]) => {
+      const perAppKib = (bytes - ofSmall.get(name)!) / APPS / 1024
+      return `${name} ${mebibytes(bytes)} (${perAppKib.toFixed(1)} KiB an app)`
+    })
+    console.log(`memory ${what}: ${each.join(', ')}`)
   }
   await memory('after the start')
 
@@ -85,15 +102,16 @@ try {
           .trim()
           .split('\n'),
       )
-      .map((line) => line.split(' ').map(Number) as [number, number, number])
+      .map((line) => line.split(' ').map(Number) as [number, number, ...number[]])
       .filter(([atMs]) => atMs >= fromMs)
-    const longestMs = Math.max(...lines.map(([, gapMs]) => gapMs))
-    const workedMs = Math.max(...lines.map(([, , worked]) => worked))
-    return { tookMs, longestMs, workedMs }
+    const workedMs = Math.max(...lines.map(([, worked]) => worked))
+    const sorted = lines.flatMap(([, , ...ofLine]) => ofLine).sort((one, other) => one - other)
+    const p99Ms = sorted[Math.floor(sorted.length * 0.99)]!
+    return { tookMs, longestMs: sorted.at(-1)!, p99Ms, workedMs }
   }
-  const said = (what: string, { tookMs, longestMs, workedMs }: Awaited<ReturnType<typeof pauses>>) =>
+  const said = (what: string, { tookMs, longestMs, p99Ms, workedMs }: Awaited<ReturnType<typeof pauses>>) =>
     console.log(
-      `${what}: ${seconds(tookMs)}, longest pause of a worker ${longestMs.toFixed(1)} ms, of its own work ${workedMs.toFixed(1)} ms`,
+      `${what}: ${seconds(tookMs)}, pauses of a worker: p99 ${p99Ms.toFixed(1)} ms, longest ${longestMs.toFixed(1)} ms, of its own work at most ${workedMs.toFixed(1)} ms`,
     )
 
   said('nothing at all', await pauses(() => setTimeout(5000)))
