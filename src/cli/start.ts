@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import type { Config } from '../config/config.ts'
+import { type ConfigParts, KnownConfig } from '../config/config-parts.ts'
 import { loadConfigAside } from '../config/load-aside.ts'
 import { formatProblem } from '../config/problems.ts'
 import type { DynoRow } from '../control/admin/dyno-rows.ts'
@@ -45,7 +45,7 @@ async function runRouter(args: readonly string[], predecessor: Predecessor | nul
     return 1
   }
   const { Supervisor } = await import('../process/supervisor.ts')
-  const router = new Supervisor(result.config, await predecessor?.sockets())
+  const router = new Supervisor(result.parts, await predecessor?.sockets())
   const signals = stopSignals()
   process.on('SIGHUP', () => router.reload())
   process.on('SIGUSR2', () => router.upgrade())
@@ -54,7 +54,7 @@ async function runRouter(args: readonly string[], predecessor: Predecessor | nul
     await Promise.race([router.start(), signals.first])
     predecessor?.serving()
     tellServiceManager('--ready', `--pid=${process.pid}`)
-    if (predecessor === null) await Promise.race([printBanner(result.config), signals.first])
+    if (predecessor === null) await Promise.race([printBanner(result.parts), signals.first])
     const replaced = await Promise.race([signals.first.then(() => false), router.replaced.then(() => true)])
     if (replaced) process.exit(0)
   } catch (error) {
@@ -93,7 +93,8 @@ function tellServiceManager(...what: string[]): void {
   })
 }
 
-async function printBanner(config: Config): Promise<void> {
+async function printBanner(parts: ConfigParts): Promise<void> {
+  const { config } = KnownConfig.of(parts)
   // npm tells the programs that it starts: then `postern` is not on the PATH, most likely.
   const command = process.env.npm_lifecycle_event ? 'npm run -s postern --' : 'postern'
   const text = banner(config, { cwd: process.cwd(), command })

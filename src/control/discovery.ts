@@ -1,3 +1,4 @@
+import { samePlainData } from '../model/plain-data.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Clock } from './clock.ts'
 import { pause } from './clock.ts'
@@ -67,7 +68,7 @@ export class Discovery {
   /** An app whose source stays the same keeps its pace and its last good answer. */
   apply(sources: ReadonlyMap<string, DiscoverySource>): void {
     for (const [name, app] of this.#apps) {
-      if (sameSource(app.source, sources.get(name))) continue
+      if (samePlainData(app.source, sources.get(name))) continue
       app.stop()
       this.#apps.delete(name)
     }
@@ -99,10 +100,6 @@ export class Discovery {
     for (const app of this.#apps.values()) app.stop()
     this.#apps.clear()
   }
-}
-
-function sameSource(one: DiscoverySource, other: DiscoverySource | undefined): boolean {
-  return JSON.stringify(one) === JSON.stringify(other)
 }
 
 /**

@@ -4,12 +4,19 @@ import type { Clock } from './clock.ts'
 import type { DynoRegistry } from './registry.ts'
 import { dynoId, endpoint } from './registry.ts'
 
+interface ListedApp {
+  readonly formation: AppConfig['formation']
+  /** By dyno id. */
+  readonly announced: ReadonlyMap<string, Dyno>
+}
+
+const NONE: ReadonlyMap<string, Dyno> = new Map()
+
 /** Dynos that run elsewhere and that the configuration lists: announced as up, for nothing here can know better. */
 export class ListedDynos {
   readonly #registry: DynoRegistry
   readonly #clock: Clock
-  /** What was announced of each app, by dyno id. */
-  #announced = new Map<string, Map<string, Dyno>>()
+  #apps = new Map<string, ListedApp>()
 
   constructor(registry: DynoRegistry, clock: Clock) {
     this.#registry = registry
@@ -17,17 +24,23 @@ export class ListedDynos {
   }
 
   apply(config: Config): void {
-    const before = this.#announced
-    this.#announced = new Map()
+    const before = this.#apps
+    this.#apps = new Map()
     for (const app of config.apps) {
-      const dynos = this.#listed(app, before.get(app.name) ?? new Map())
-      if (dynos.size > 0) this.#announced.set(app.name, dynos)
+      const { name, formation } = app
+      const was = before.get(name)
+      const now =
+        was?.formation === formation ? was : { formation, announced: this.#listed(app, was?.announced ?? NONE) }
+      this.#apps.set(name, now)
+      before.delete(name)
+      if (now !== was) this.#announce(now.announced, was?.announced ?? NONE)
     }
-    for (const name of new Set([...before.keys(), ...this.#announced.keys()])) {
-      const now = this.#announced.get(name)
-      const gone = [...(before.get(name) ?? [])].filter(([id]) => !now?.has(id)).map(([, dyno]) => dyno)
-      this.#registry.update([...(now?.values() ?? [])], gone)
-    }
+    for (const { announced } of before.values()) this.#announce(NONE, announced)
+  }
+
+  #announce(now: ReadonlyMap<string, Dyno>, before: ReadonlyMap<string, Dyno>): void {
+    const gone = [...before].filter(([id]) => !now.has(id)).map(([, dyno]) => dyno)
+    this.#registry.update([...now.values()], gone)
   }
 
   #listed(app: AppConfig, before: ReadonlyMap<string, Dyno>): Map<string, Dyno> {

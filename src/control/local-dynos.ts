@@ -53,7 +53,7 @@ export class LocalDynos {
     if (runsHere && this.#plan?.cidr !== config.space.cidr) this.#plan = addressPlan(config.space.cidr)
     this.#cidr = config.space.cidr
     this.#reserved = [config.dns.host, ...config.listeners.map((listener) => listener.host)]
-    for (const [name, types] of byApp) this.applyApp(name, types)
+    for (const [name, types] of byApp) if (types.size > 0 || this.#formations.has(name)) this.applyApp(name, types)
     for (const [name, formations] of this.#formations) {
       if (!byApp.has(name)) for (const processType of formations.keys()) this.#dismiss(name, processType)
     }

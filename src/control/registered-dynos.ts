@@ -1,4 +1,4 @@
-import type { Config, RegisteredSource } from '../config/config.ts'
+import type { AppConfig, Config, RegisteredSource } from '../config/config.ts'
 import { readName } from '../config/names.ts'
 import { parseAddress } from '../model/address.ts'
 import type { Dyno } from '../model/dyno.ts'
@@ -54,7 +54,8 @@ export class RegisteredDynos {
   readonly #context: RegisteredContext
   /** By app, then by name. */
   readonly #apps = new Map<string, Map<string, Registered>>()
-  #config: Config | null = null
+  /** By name, as the configuration has them. */
+  #configs: ReadonlyMap<string, AppConfig> = new Map()
   #cancelSweep: (() => void) | null = null
 
   constructor(context: RegisteredContext) {
@@ -63,14 +64,19 @@ export class RegisteredDynos {
 
   /** Announces what is in the state, and withdraws what the configuration has no place for any more. */
   apply(config: Config): void {
-    this.#config = config
-    const names = new Set([...this.#context.store.apps(), ...this.#apps.keys()])
+    const before = this.#configs
+    this.#configs = new Map(config.apps.map((app) => [app.name, app]))
+    const known = new Set([...this.#context.store.apps(), ...this.#apps.keys()])
+    const names = [...known].filter((name) => {
+      const formation = this.#configs.get(name)?.formation
+      return formation === undefined || formation !== before.get(name)?.formation
+    })
     for (const name of names) {
       const { registered } = this.#context.store.app(name)
       const kept = registered.filter(({ processType }) => this.#sourceOf(name, processType) !== null)
       if (kept.length < registered.length) this.#keep(name, () => kept)
-      this.#follow(name)
     }
+    this.#follow(names)
   }
 
   stop(): void {
@@ -109,7 +115,7 @@ export class RegisteredDynos {
     if (known?.az !== az || known.release !== release) {
       await this.#keep(app, (records) => [...records.filter((each) => each !== known), record])
     }
-    this.#follow(app)
+    this.#follow([app])
     return this.renew(app, dynoName(processType, number))
   }
 
@@ -124,7 +130,7 @@ export class RegisteredDynos {
   async withdraw(app: string, name: string): Promise<void> {
     const { dyno } = this.#require(app, name)
     await this.#keep(app, (records) => records.filter((record) => !isRecordOf(record, dyno)))
-    this.#follow(app)
+    this.#follow([app])
   }
 
   #require(app: string, name: string): Registered {
@@ -134,16 +140,13 @@ export class RegisteredDynos {
   }
 
   #requireSource(app: string, processType: string): void {
-    if (this.#config?.apps.some(({ name }) => name === app) !== true) {
-      throw new Refusal('not_found', `there is no app ${app}`)
-    }
+    if (!this.#configs.has(app)) throw new Refusal('not_found', `there is no app ${app}`)
     if (this.#sourceOf(app, processType) !== null) return
     throw new Refusal('conflict', `${processType} of ${app} is not 'registered' in the configuration`)
   }
 
   #sourceOf(app: string, processType: string): RegisteredSource | null {
-    const formation = this.#config?.apps.find(({ name }) => name === app)?.formation
-    const source = formation?.find((each) => each.processType === processType)?.source
+    const source = this.#configs.get(app)?.formation.find((each) => each.processType === processType)?.source
     return source?.kind === 'registered' ? source : null
   }
 
@@ -158,7 +161,12 @@ export class RegisteredDynos {
   }
 
   /** What is in the registry becomes what is in the state. */
-  #follow(app: string): void {
+  #follow(apps: Iterable<string>): void {
+    for (const app of apps) this.#followApp(app)
+    this.#sweepLater()
+  }
+
+  #followApp(app: string): void {
     const { store, registry, clock } = this.#context
     const before = this.#apps.get(app) ?? new Map<string, Registered>()
     const now = new Map<string, Registered>()
@@ -181,7 +189,6 @@ export class RegisteredDynos {
       [...now.values()].map(({ dyno }) => dyno),
       gone.map(({ dyno }) => dyno),
     )
-    this.#sweepLater()
   }
 
   #sweepLater(): void {
@@ -204,8 +211,8 @@ export class RegisteredDynos {
       // One that cannot be written comes back, to be tried again: better than to send requests nowhere after a restart.
       void this.#keep(app, (records) =>
         records.filter((record) => !expired.some(([, { dyno }]) => isRecordOf(record, dyno))),
-      ).catch(() => this.#follow(app))
-      this.#follow(app)
+      ).catch(() => this.#follow([app]))
+      this.#followApp(app)
     }
     this.#sweepLater()
   }

@@ -1,10 +1,11 @@
 import type { Config } from '../config/config.ts'
+import { samePlainData } from '../model/plain-data.ts'
 
 /** Taken when the router starts, and then for good. */
 const FIXED_KEYS = ['space', 'dns', 'admin', 'state'] as const
 
 export function fixedChanges(before: Config, after: Config): (typeof FIXED_KEYS)[number][] {
-  return FIXED_KEYS.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
+  return FIXED_KEYS.filter((key) => !samePlainData(before[key], after[key]))
 }
 
 /** The configuration changes what only a start can change. */

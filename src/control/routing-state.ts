@@ -1,10 +1,13 @@
 import type { AppConfig, Config } from '../config/config.ts'
+import { samePlainData } from '../model/plain-data.ts'
 import {
   type AppEntry,
   type DynoEntry,
   type FormationCounts,
   mayBeClaimed,
   type SnapshotData,
+  type SnapshotSettings,
+  settingsIn,
 } from '../model/snapshot.ts'
 import { type Health, readyIds } from './health/readiness.ts'
 
@@ -44,9 +47,8 @@ interface App {
   health: ReadonlyMap<string, Health> | null
   /** Vanished from the answers, but perhaps with requests in flight. */
   readonly draining: Map<string, { entry: DynoEntry; sinceMs: number }>
-  /** What the last snapshot says of the app, as an object and as text to compare by. */
+  /** What the last snapshot says of the app. */
   entry: AppEntry | null
-  text: string
 }
 
 /**
@@ -58,8 +60,8 @@ export class RoutingState {
   #config: Config
   readonly #apps = new Map<string, App>()
   readonly #dirty = new Set<string>()
-  #rebuildAll = true
-  #settings = ''
+  /** The configuration is another one than that of the last snapshot. */
+  #reconfigured = true
   #snapshot: SnapshotData | null = null
 
   constructor(config: Config) {
@@ -69,12 +71,13 @@ export class RoutingState {
 
   configure(config: Config): void {
     this.#config = config
-    this.#rebuildAll = true
+    this.#reconfigured = true
     const names = new Set<string>()
     for (const appConfig of config.apps) {
       names.add(appConfig.name)
-      this.#dirty.add(appConfig.name)
       const app = this.#apps.get(appConfig.name)
+      if (app?.config === appConfig) continue
+      this.#dirty.add(appConfig.name)
       if (app) app.config = appConfig
       else {
         const fresh = {
@@ -85,7 +88,6 @@ export class RoutingState {
           health: null,
           draining: new Map(),
           entry: null,
-          text: '',
         }
         this.#apps.set(appConfig.name, fresh)
       }
@@ -98,14 +100,11 @@ export class RoutingState {
    * discovery says otherwise.
    */
   resume(snapshot: SnapshotData, nowMs: number): void {
-    const { version, apps, ...settings } = snapshot
     this.#snapshot = snapshot
-    this.#settings = JSON.stringify([settings, apps.map((app) => app.name)])
-    for (const entry of apps) {
+    for (const entry of snapshot.apps) {
       const app = this.#apps.get(entry.name)
       if (!app) continue
       app.entry = entry
-      app.text = JSON.stringify(entry)
       app.answered = true
       app.discovered = entry.dynos.filter(({ draining }) => !draining)
       for (const dyno of entry.dynos) {
@@ -180,35 +179,36 @@ export class RoutingState {
 
   /** The newest snapshot: the same object as before when nothing has changed in effect. */
   snapshot(): SnapshotData {
-    let changed = this.#snapshot === null
+    const last = this.#snapshot
+    let changed = last === null || (this.#reconfigured && !sameSpace(this.#config, last))
+    this.#reconfigured = false
     for (const name of this.#dirty) {
       const app = this.#apps.get(name)
       if (!app) continue
       const entry = appEntry(app)
-      const text = JSON.stringify(entry)
-      if (text === app.text) continue
+      if (app.entry !== null && samePlainData(entry, app.entry)) continue
       app.entry = entry
-      app.text = text
       changed = true
     }
     this.#dirty.clear()
-    if (this.#rebuildAll) {
-      const settings = JSON.stringify([settingsOf(this.#config), this.#config.apps.map((app) => app.name)])
-      changed ||= settings !== this.#settings
-      this.#settings = settings
-      this.#rebuildAll = false
-    }
-    if (!changed && this.#snapshot) return this.#snapshot
+    if (!changed) return last!
     this.#snapshot = {
-      version: (this.#snapshot?.version ?? 0) + 1,
+      version: (last?.version ?? 0) + 1,
       ...settingsOf(this.#config),
-      apps: this.#config.apps.map((config) => this.#apps.get(config.name)!.entry!),
+      apps: this.#config.apps.map(({ name }) => this.#apps.get(name)!.entry!),
     }
     return this.#snapshot
   }
 }
 
-function settingsOf(config: Config): Omit<SnapshotData, 'version' | 'apps'> {
+/** Another snapshot would say the same of all but the apps, and have the same apps in the same order. */
+function sameSpace(config: Config, last: SnapshotData): boolean {
+  const { apps } = config
+  const isSameApps = apps.length === last.apps.length && apps.every(({ name }, at) => name === last.apps[at]!.name)
+  return isSameApps && samePlainData(settingsOf(config), settingsIn(last))
+}
+
+function settingsOf(config: Config): SnapshotSettings {
   return {
     space: { name: config.space.name, region: config.space.region },
     insideRanges: insideRanges(config),

@@ -59,6 +59,9 @@ export class Routing {
   /** With what was set through the API. */
   #config: Config
   #applied: SnapshotData | null
+  /** As all that is beneath has been told of them. */
+  #apps: readonly AppConfig[] = []
+  readonly #sources = new Map<string, DiscoverySource>()
   /** Whose dynos in the registry are not yet in the zone as they are. */
   readonly #changedApps = new Set<string>()
   #settling = false
@@ -141,15 +144,15 @@ export class Routing {
 
   /** Takes a configuration into use; when this returns the data plane has its snapshot. */
   use(config: Config): void {
-    this.#config = config
-    this.#state.configure(config)
-    this.#health.configure(config.apps, config.dns.zone)
-    for (const { name } of config.apps) this.#followHealth(name)
-    for (const app of config.apps) this.#countAnnounced(app)
+    const changed = this.#configure(config)
+    for (const { name } of changed) this.#followHealth(name)
+    for (const app of config.apps) {
+      if (changed.has(app) || this.#changedApps.has(app.name)) this.#countAnnounced(app)
+    }
     this.#dns.admit(config)
     if (this.#changedApps.size > 0) this.#dns.update(this.#context.registry.all())
     this.#changedApps.clear()
-    this.#discover()
+    this.#discover(changed)
     this.#publish()
   }
 
@@ -162,10 +165,7 @@ export class Routing {
 
   /** The same, where nothing but the formation of one app is different; the data plane has its snapshot soon. */
   useFormation(config: Config, app: string): void {
-    this.#config = config
-    this.#state.configure(config)
-    this.#health.configure(config.apps, config.dns.zone)
-    this.#discover()
+    this.#discover(this.#configure(config))
     this.announced([app])
   }
 
@@ -265,14 +265,28 @@ export class Routing {
     if (this.#state.draining().length > 0) this.#drains.watch()
   }
 
-  #discover(): void {
-    const sources = new Map<string, DiscoverySource>()
-    for (const app of this.#config.apps) {
+  /** The apps that are new or differ. */
+  #configure(config: Config): ReadonlySet<AppConfig> {
+    const before = new Set(this.#apps)
+    this.#config = config
+    this.#apps = config.apps
+    this.#state.configure(config)
+    this.#health.configure(config.apps, config.dns.zone)
+    return new Set(config.apps.filter((app) => !before.has(app)))
+  }
+
+  #discover(changed: Iterable<AppConfig>): void {
+    for (const app of changed) {
       const source = this.#discoverySource(app)
-      if (source) sources.set(app.name, source)
-      else this.#state.discovered(app.name, [], this.#context.clock.now())
+      if (source) this.#sources.set(app.name, source)
+      else {
+        this.#sources.delete(app.name)
+        this.#state.discovered(app.name, [], this.#context.clock.now())
+      }
     }
-    this.#discovery.apply(sources)
+    const names = new Set(this.#config.apps.map(({ name }) => name))
+    for (const name of this.#sources.keys()) if (!names.has(name)) this.#sources.delete(name)
+    this.#discovery.apply(this.#sources)
   }
 
   #discoverySource(app: AppConfig): DiscoverySource | null {

@@ -2,9 +2,10 @@ import { basename } from 'node:path'
 import { readCidr } from '../config/addresses.ts'
 import type { AppConfig, Config } from '../config/config.ts'
 import type { TrustedRange } from '../model/snapshot.ts'
+import { Derived } from './derived.ts'
 import type { EventLog } from './events.ts'
 import { Refusal } from './refusal.ts'
-import type { SpaceState } from './state/records.ts'
+import type { AppState, SpaceState } from './state/records.ts'
 import type { StateStore } from './state/state-store.ts'
 
 export interface SettingsContext {
@@ -34,6 +35,9 @@ export interface InboundRules {
  */
 export class Settings {
   readonly #context: SettingsContext
+  readonly #apps = new Derived((app: AppConfig, set: AppState['maintenance']): AppConfig => {
+    return app.maintenance !== null || set === null ? app : { ...app, maintenance: set }
+  })
 
   constructor(context: SettingsContext) {
     this.#context = context
@@ -45,7 +49,7 @@ export class Settings {
     return {
       ...config,
       trustedIpRanges: config.trustedIpRanges ?? state.space().inboundRuleset?.rules ?? null,
-      apps: config.apps.map((app) => ({ ...app, maintenance: app.maintenance ?? state.app(app.name).maintenance })),
+      apps: config.apps.map((app) => this.#apps.of(app, state.app(app.name).maintenance)),
     }
   }
 

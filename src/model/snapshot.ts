@@ -21,6 +21,13 @@ export interface SnapshotData {
   readonly apps: readonly AppEntry[]
 }
 
+/** What a snapshot says of the space as a whole. */
+export type SnapshotSettings = Omit<SnapshotData, 'version' | 'apps'>
+
+export function settingsIn({ version: _, apps: __, ...settings }: SnapshotData): SnapshotSettings {
+  return settings
+}
+
 /** A CIDR from which clients may (or, with `deny`, may not) come. Deny beats allow. */
 export interface TrustedRange {
   readonly cidr: string

@@ -1,5 +1,6 @@
 import type { AppConfig, Config, ListenerConfig } from '../config/config.ts'
 import { endpoint } from '../control/registry.ts'
+import { samePlainData } from '../model/plain-data.ts'
 import type { TrustedRange } from '../model/snapshot.ts'
 
 /** What is different in effect, a line each; none: the two are the same. */
@@ -40,7 +41,7 @@ function byName<T extends { readonly name: string }>(
   for (const item of after) {
     const was = left.get(item.name)
     left.delete(item.name)
-    if (!same(item, was)) changes.push(...lines(item, was ?? null, false))
+    if (!samePlainData(item, was)) changes.push(...lines(item, was ?? null, false))
   }
   for (const item of left.values()) changes.push(...lines(item, item, true))
   return changes
@@ -67,7 +68,7 @@ function appLines(app: AppConfig, was: AppConfig | null, gone: boolean): string[
 }
 
 function ranges(what: string, before: readonly TrustedRange[] | null, after: readonly TrustedRange[] | null): string[] {
-  if (same(before, after)) return []
+  if (samePlainData(before, after)) return []
   if (before === null || after === null)
     return [`~ ${what}: ${after === null ? 'everyone may come' : rangeList(after)}`]
   const text = ({ action, cidr }: TrustedRange) => (action === 'deny' ? `deny ${cidr}` : cidr)
@@ -84,7 +85,7 @@ function rangeList(all: readonly TrustedRange[]): string {
 }
 
 function changed(what: string, before: unknown, after: unknown): string[] {
-  if (same(before, after)) return []
+  if (samePlainData(before, after)) return []
   if (before === null) return [`+ ${what}`]
   const isSection = typeof after === 'object' && !Array.isArray(after)
   return [isSection ? `~ ${what}: ${keysThatDiffer(before as object, after as object)}` : `~ ${what}`]
@@ -92,10 +93,5 @@ function changed(what: string, before: unknown, after: unknown): string[] {
 
 function keysThatDiffer(before: object, after: object): string {
   const keys = Object.keys(after) as (keyof object)[]
-  return keys.filter((key) => !same(before[key], after[key])).join(', ')
-}
-
-/** Plain data, made by the same code: equal text is equal content. */
-function same(one: unknown, other: unknown): boolean {
-  return JSON.stringify(one) === JSON.stringify(other)
+  return keys.filter((key) => !samePlainData(before[key], after[key])).join(', ')
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
+import { type ConfigParts, KnownConfig } from '../config/config-parts.ts'
 import type { Operations, PlanOutcome, ProcessTable } from '../control/admin/operations.ts'
 import { ControlPlane } from '../control/control-plane.ts'
 import { StateStore } from '../control/state/state-store.ts'
@@ -8,7 +9,7 @@ import { RouterMetrics } from '../telemetry/router-metrics.ts'
 import { configChanges } from './config-changes.ts'
 import { ConfigWatch } from './config-watch.ts'
 import type { ControlToSupervisor, Heritage, ProcessStatus, SupervisorToControl } from './messages.ts'
-import { Reloader, readConfig } from './reloader.ts'
+import { Reloader } from './reloader.ts'
 import { RemoteRuntime } from './remote-runtime.ts'
 import { leaveSignalsToSupervisor } from './signals.ts'
 import { SnapshotReader } from './snapshot-parts.ts'
@@ -33,7 +34,8 @@ export function runControl(): void {
 /** What is said meanwhile is heard after it, in order. */
 async function takeOver(heritage: Heritage): Promise<ControlProcess> {
   try {
-    return new ControlProcess(heritage, await StateStore.open(heritage.config.state))
+    const known = KnownConfig.of(heritage.config)
+    return new ControlProcess(heritage, known, await StateStore.open(known.config.state))
   } catch (error) {
     return giveUp(error as Error)
   }
@@ -62,16 +64,16 @@ class ControlProcess implements Operations {
   #awaitsBoots = false
   #watch: ConfigWatch | null = null
 
-  constructor(heritage: Heritage, state: StateStore) {
+  constructor({ snapshot, instances, status, reports }: Heritage, known: KnownConfig, state: StateStore) {
     this.#state = state
-    const { config, snapshot, instances, status, reports } = heritage
+    const { config } = known
     this.#log = createLogger({ level: config.log.level })
     this.#status = status
     this.#fleet.know(status)
     for (const { worker, report } of reports) this.#fleet.heard(worker, report)
     const last = snapshot === null ? null : new SnapshotReader().read(snapshot)
     if (last !== null) this.#fleet.resume(last)
-    this.#reloader = new Reloader(config, { log: this.#log, apply: (next) => this.#apply(next) })
+    this.#reloader = new Reloader(known, { log: this.#log, apply: (next, parts) => this.#apply(next, parts) })
     this.#control = new ControlPlane(config, {
       dataPlane: this.#fleet,
       log: this.#log,
@@ -161,8 +163,9 @@ class ControlProcess implements Operations {
 
   async plan(): Promise<PlanOutcome> {
     const current = this.#reloader.config
-    const { config, problems } = await readConfig(current)
-    if (config === null) return { ok: false, problems, changes: [], endedTunnels: [] }
+    const { found, problems } = await this.#reloader.read()
+    if (found === null) return { ok: false, problems, changes: [], endedTunnels: [] }
+    const { config } = found.known
     const parts = this.#fleet.preview(this.#control.preview(config))
     const answer = await this.#ask((id) => tell({ kind: 'judge', id, parts }))
     const tunnels = answer.kind === 'judged' ? [...answer.tunnels] : []
@@ -205,7 +208,7 @@ class ControlProcess implements Operations {
   // --- What these need -----------------------------------------------------------------------------------------------
 
   /** Sockets first, since those may be taken by somebody else; the rest can only be refused before it begins. */
-  async #apply(config: Config): Promise<void> {
+  async #apply(config: Config, parts: ConfigParts): Promise<void> {
     const before = this.#reloader.config
     await this.#listen(config)
     try {
@@ -214,7 +217,7 @@ class ControlProcess implements Operations {
       await this.#listen(before)
       throw error
     }
-    tell({ kind: 'config', config })
+    tell({ kind: 'config', parts })
   }
 
   async #listen({ listeners }: Config): Promise<void> {

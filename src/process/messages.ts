@@ -1,4 +1,5 @@
-import type { Config, ListenerConfig, LogConfig } from '../config/config.ts'
+import type { ListenerConfig, LogConfig } from '../config/config.ts'
+import type { ConfigParts } from '../config/config-parts.ts'
 import type { Launch } from '../control/runtimes/runtime.ts'
 import type { TallyCounts } from '../model/dyno-observation.ts'
 import type { CounterDump } from '../telemetry/counter-dump.ts'
@@ -21,8 +22,8 @@ export type ControlToSupervisor =
   | { readonly kind: 'snapshot'; readonly parts: SnapshotParts }
   /** Answered by `listened`. */
   | { readonly kind: 'listen'; readonly id: number; readonly listeners: readonly ListenerConfig[] }
-  /** The configuration in use. */
-  | { readonly kind: 'config'; readonly config: Config }
+  /** What is different in the configuration in use. */
+  | { readonly kind: 'config'; readonly parts: ConfigParts }
   | DynoOrder
   /** What `snapshot` may bring next: which tunnels that would end. Answered by one `judged` of each worker. */
   | { readonly kind: 'judge'; readonly id: number; readonly parts: SnapshotParts }
@@ -59,7 +60,7 @@ export type DynoNews =
 
 /** What a control process needs to go on where another one ended. */
 export interface Heritage {
-  readonly config: Config
+  readonly config: ConfigParts
   /** null: it is the first. */
   readonly snapshot: SnapshotParts | null
   readonly instances: readonly { readonly id: string; readonly launch: Launch; readonly stopping: boolean }[]

@@ -1,36 +1,43 @@
-import { createHash } from 'node:crypto'
 import type { Config } from '../config/config.ts'
+import type { ConfigParts, KnownConfig } from '../config/config-parts.ts'
 import { loadConfigAside } from '../config/load-aside.ts'
 import { formatProblem } from '../config/problems.ts'
-import { readBounded } from '../config/read-file.ts'
 import type { ReloadOutcome } from '../control/admin/operations.ts'
 import { fixedChanges, RestartRequired } from '../control/restart-required.ts'
+import { samePlainData } from '../model/plain-data.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { configChanges } from './config-changes.ts'
 
 export interface ReloadContext {
   readonly log: Logger
-  /** Takes it into use whole, or throws an Error with one line for the operator and changes nothing. */
-  apply(config: Config): Promise<void>
+  /** Takes it into use whole, or throws an Error with one line for the operator and changes nothing. `parts`: what is different. */
+  apply(config: Config, parts: ConfigParts): Promise<void>
+}
+
+interface Reading {
+  /** null: it cannot be read. `parts`: what is different in it. */
+  readonly found: { readonly known: KnownConfig; readonly parts: ConfigParts; readonly textDigest: string } | null
+  /** Why it cannot be taken into use while the router runs. */
+  readonly problems: readonly string[]
 }
 
 /** Reads the file again: checked whole, then taken into use whole or not at all, one reading at a time. */
 export class Reloader {
   readonly #context: ReloadContext
-  #config: Config
-  /** Of the file that it was read from; null: not known. A large file takes seconds to check, and is often told of twice. */
-  #digest: string | null = null
+  #known: KnownConfig
+  /** Of the text that it was read from; '' not known. A large file takes seconds to check, and is often told of twice. */
+  #textDigest = ''
   #queue: Promise<unknown> = Promise.resolve()
   #last: { readonly ok: boolean; readonly atMs: number; readonly problem: string } | null = null
 
-  constructor(config: Config, context: ReloadContext) {
-    this.#config = config
+  constructor(known: KnownConfig, context: ReloadContext) {
+    this.#known = known
     this.#context = context
   }
 
   /** The one in use. */
   get config(): Config {
-    return this.#config
+    return this.#known.config
   }
 
   /** How the last reading went; null: there was none. */
@@ -45,23 +52,39 @@ export class Reloader {
     return outcome
   }
 
+  /** The file as it is now. What is as in the configuration in use is the same object. Never rejects. */
+  async read(): Promise<Reading> {
+    const before = this.#known
+    const { file, log } = before.config
+    const knownFile = { textDigest: this.#textDigest, digests: before.digests }
+    const reading = await loadConfigAside(file, knownFile, { lowPriority: true })
+    if (!reading.ok) return { found: null, problems: reading.problems.map(formatProblem) }
+    const { parts, textDigest } = reading
+    const known = before.with(parts)
+    // Workers have opened their logs.
+    const fixed = [
+      ...fixedChanges(before.config, known.config),
+      ...(samePlainData(log, known.config.log) ? [] : ['log']),
+    ]
+    const problems = fixed.length === 0 ? [] : [new RestartRequired(fixed).message]
+    return { found: { known, parts, textDigest }, problems }
+  }
+
   async #reload(why: string): Promise<ReloadOutcome> {
     const { log } = this.#context
-    const digest = await digestOf(this.#config.file)
-    const read = digest !== null && digest === this.#digest ? SAME : await readConfig(this.#config)
-    const problems = [...read.problems]
-    const changes = read.config === null ? [] : configChanges(this.#config, read.config)
-    if (read.config !== null && problems.length === 0 && changes.length > 0) {
+    const { found, problems: refused } = await this.read()
+    const problems = [...refused]
+    const changes = found === null ? [] : configChanges(this.config, found.known.config)
+    if (found !== null && problems.length === 0 && changes.length > 0) {
       try {
-        await this.#context.apply(read.config)
-        this.#config = read.config
+        await this.#context.apply(found.known.config, found.parts)
+        this.#known = found.known
       } catch (error) {
         problems.push((error as Error).message)
       }
     }
     const ok = problems.length === 0
-    // One that was changed while it was read will be read again.
-    if (ok && read !== SAME) this.#digest = digest === (await digestOf(this.#config.file)) ? digest : null
+    if (ok && found !== null) this.#textDigest = found.textDigest
     this.#last = { ok, atMs: Date.now(), problem: problems[0] ?? '' }
     for (const problem of problems) log.error(`not reloaded (${why}): ${problem}`)
     if (!ok) log.warn('the configuration before it stays in use')
@@ -69,31 +92,4 @@ export class Reloader {
     else for (const change of changes) log.info(`reloaded (${why}): ${change}`)
     return { ok, changed: ok && changes.length > 0, problems, changes: ok ? changes : [] }
   }
-}
-
-const SAME: Reading = { config: null, problems: [] }
-
-interface Reading {
-  readonly config: Config | null
-  readonly problems: readonly string[]
-}
-
-/** null when it cannot be read. */
-async function digestOf(file: string): Promise<string | null> {
-  const read = await readBounded(file)
-  return 'problem' in read ? null : createHash('sha256').update(read.text).digest('base64')
-}
-
-/** The file as it is now, and why it cannot be taken into use while the router runs. */
-export async function readConfig(current: Config): Promise<Reading> {
-  const result = await loadConfigAside(current.file)
-  if (!result.ok) return { config: null, problems: result.problems.map(formatProblem) }
-  const { config } = result
-  // Workers have opened their logs.
-  const fixed = [
-    ...fixedChanges(current, config),
-    ...(JSON.stringify(current.log) === JSON.stringify(config.log) ? [] : ['log']),
-  ]
-  const problems = fixed.length === 0 ? [] : [new RestartRequired(fixed).message]
-  return { config, problems }
 }

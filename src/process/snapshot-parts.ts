@@ -1,4 +1,5 @@
-import type { AppEntry, SnapshotData } from '../model/snapshot.ts'
+import { samePlainData } from '../model/plain-data.ts'
+import { type AppEntry, type SnapshotData, type SnapshotSettings, settingsIn } from '../model/snapshot.ts'
 
 /**
  * A snapshot, or what differs from the one before it, in pieces of JSON: whoever only passes them on need not read them, and a
@@ -19,30 +20,29 @@ export interface SnapshotParts {
 /** Says of each snapshot what is new in it. */
 export class SnapshotWriter {
   #last: SnapshotData | null = null
-  #settings = ''
 
   /** Goes on from what the readers have. */
   resume(data: SnapshotData): void {
     this.#last = data
-    this.#settings = settingsOf(data)
   }
 
   next(data: SnapshotData): SnapshotParts {
     const parts = this.preview(data)
     this.#last = data
-    if (parts.settings !== null) this.#settings = parts.settings
     return parts
   }
 
   /** What `next` would say; the one after that is still a difference to the last. */
   preview(data: SnapshotData): SnapshotParts {
-    const before = new Map(this.#last?.apps.map((app) => [app.name, app]))
-    const settings = settingsOf(data)
+    const last = this.#last
+    const before = new Map(last?.apps.map((app) => [app.name, app]))
+    const settings = settingsIn(data)
+    const isSame = last !== null && samePlainData(settings, settingsIn(last))
     return {
       version: data.version,
-      base: this.#last?.version ?? 0,
-      settings: settings === this.#settings ? null : settings,
-      names: sameNames(this.#last?.apps ?? [], data.apps) ? null : data.apps.map(({ name }) => name),
+      base: last?.version ?? 0,
+      settings: isSame ? null : JSON.stringify(settings),
+      names: sameNames(last?.apps ?? [], data.apps) ? null : data.apps.map(({ name }) => name),
       // Control keeps the object of an app that did not change.
       apps: data.apps.filter((app) => app !== before.get(app.name)).map((app) => [app.name, JSON.stringify(app)]),
     }
@@ -85,7 +85,7 @@ export class SnapshotShelf {
 
 /** Makes snapshots of the parts. An app that did not change stays the same object. */
 export class SnapshotReader {
-  #settings: Settings | null = null
+  #settings: SnapshotSettings | null = null
   #apps: readonly AppEntry[] = []
   /** Names to indexes of the apps. */
   #positions: ReadonlyMap<string, number> = new Map()
@@ -100,7 +100,7 @@ export class SnapshotReader {
       this.#apps = []
       this.#positions = new Map()
     }
-    if (parts.settings !== null) this.#settings = JSON.parse(parts.settings) as Settings
+    if (parts.settings !== null) this.#settings = JSON.parse(parts.settings) as SnapshotSettings
     const fresh = new Map(parts.apps.map(([name, entry]) => [name, JSON.parse(entry) as AppEntry]))
     if (parts.names === null) {
       const apps = [...this.#apps]
@@ -123,12 +123,6 @@ export class SnapshotReader {
     aside.#version = this.#version
     return aside.read(parts)
   }
-}
-
-type Settings = Omit<SnapshotData, 'version' | 'apps'>
-
-function settingsOf({ version: _, apps: __, ...settings }: SnapshotData): string {
-  return JSON.stringify(settings)
 }
 
 function sameNames(before: readonly AppEntry[], now: readonly AppEntry[]): boolean {

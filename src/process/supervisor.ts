@@ -1,4 +1,5 @@
-import type { Config, ListenerConfig } from '../config/config.ts'
+import type { ListenerConfig } from '../config/config.ts'
+import { type ConfigParts, type ConfigSections, ConfigShelf } from '../config/config-parts.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { ControlKeeper } from './control-keeper.ts'
 import { DynoHost } from './dyno-host.ts'
@@ -20,6 +21,7 @@ export class Supervisor {
   readonly #log: Logger
   readonly #sinceMs = Date.now()
   readonly #sockets: ListeningSockets
+  readonly #configs: ConfigShelf
   readonly #shelf = new SnapshotShelf()
   readonly #host: DynoHost
   readonly #control: ControlKeeper
@@ -27,7 +29,6 @@ export class Supervisor {
   /** Where the workers are just being told to listen: for one that starts meanwhile. */
   #wanted: readonly BoundSocket[] | null = null
   readonly #succeeds: boolean
-  #config: Config
   /** What changes where the workers listen, or which workers there are: one at a time. */
   #turn: Promise<unknown> = Promise.resolve()
   #upgrade: ProcessStatus['upgrade'] = ''
@@ -38,9 +39,10 @@ export class Supervisor {
 
   readonly #booted = Promise.withResolvers<void>()
 
-  /** `config` was read from a file, which later ones are read from too. `sockets`: of the supervisor whose place this one takes. */
-  constructor(config: Config, sockets: readonly InheritedSocket[] = []) {
-    this.#config = config
+  /** `parts`: all of a configuration that was read from a file, which later ones are read from too. `sockets`: of the supervisor whose place this one takes. */
+  constructor(parts: ConfigParts, sockets: readonly InheritedSocket[] = []) {
+    this.#configs = new ConfigShelf(parts)
+    const config = this.#config
     this.#sockets = new ListeningSockets(sockets)
     this.#succeeds = sockets.length > 0
     this.#log = createLogger({ level: config.log.level })
@@ -194,9 +196,9 @@ export class Supervisor {
         )
         break
       case 'config': {
-        const { config } = message
-        this.#config = config
-        void this.#inTurn(() => this.#workers.resize(config.workers))
+        this.#configs.add(message.parts)
+        const { workers } = this.#config
+        void this.#inTurn(() => this.#workers.resize(workers))
         break
       }
       case 'launch':
@@ -216,6 +218,11 @@ export class Supervisor {
         this.#booted.resolve()
         break
     }
+  }
+
+  /** The one in use; of apps there is nothing to know here. */
+  get #config(): ConfigSections {
+    return this.#configs.sections
   }
 
   /** '' or why not; then everything is as before. */
@@ -246,7 +253,7 @@ export class Supervisor {
   async #heritage(): Promise<Heritage> {
     const instances = await this.#host.running()
     return {
-      config: this.#config,
+      config: this.#configs.whole(),
       snapshot: this.#shelf.whole(),
       instances,
       status: this.#status(),

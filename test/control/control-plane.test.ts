@@ -8,7 +8,7 @@ import dnsPacket from 'dns-packet'
 import { pino } from 'pino'
 import t from 'tap'
 import { Client } from 'undici'
-import type { Config } from '../../src/config/config.ts'
+import type { AppConfig, Config } from '../../src/config/config.ts'
 import { ControlPlane } from '../../src/control/control-plane.ts'
 import { RestartRequired } from '../../src/control/restart-required.ts'
 import { StateStore } from '../../src/control/state/state-store.ts'
@@ -118,6 +118,19 @@ async function ask(server: string, name: string, source: string) {
   socket.close()
   const { rcode, answers } = dnsPacket.decode(bytes) as { rcode?: string; answers?: { data: string }[] }
   return { rcode, addresses: answers!.map(({ data }) => data).sort() }
+}
+
+/** The same, and `looked` is told of every look into it. */
+function watched(app: AppConfig, looked: (path: string) => void): AppConfig {
+  const watch = <T extends object>(value: T, path: string): T =>
+    new Proxy(value, {
+      get: (target, key) => {
+        looked(`${path}.${String(key)}`)
+        return Reflect.get(target, key)
+      },
+    })
+  const formation = app.formation.map(({ processType, source }) => ({ processType, source: watch(source, 'source') }))
+  return { ...app, domains: watch(app.domains, 'domains'), formation: watch(formation, 'formation') }
 }
 
 t.test('dynos that run here are counted as starting at first, and then reach the data plane by DNS', async (t) => {
@@ -320,4 +333,31 @@ t.test('a start that fails holds nothing', async (t) => {
   const second = new Space(config, socket, await StateStore.open(null))
   await t.rejects(second.control.start(), /dns\.address 127\.0\.0\.1:\d+ cannot be bound: EADDRINUSE/)
   await t.rejects(second.get('/healthz'), { code: 'ENOENT' })
+})
+
+t.test('a configuration that changes one app costs no look into the others', async (t) => {
+  const dyno = (port: number) => ({ dynos: [{ address: `10.0.0.1:${port}` }] })
+  const { router, config } = await start(t, {
+    apps: {
+      changed: { domains: ['changed.example.com'], formation: { web: dyno(1) } },
+      listed: { domains: ['listed.example.com'], formation: { web: dyno(2) } },
+      here: { domains: ['here.example.com'], formation: { web: { command } } },
+      registered: { formation: { web: { registered: {} } } },
+      elsewhere: { formation: { web: { dns: { name: '_http._tcp.example.com', server: '127.0.0.1:1' } } } },
+      blank: {},
+    },
+  })
+  const looks: string[] = []
+  const [changed, ...others] = config({}).apps as [AppConfig, ...AppConfig[]]
+  const apps = others.map((app) => watched(app, (path) => looks.push(`${app.name} ${path}`)))
+  await router.control.apply({ ...config({}), apps: [changed, ...apps] })
+  await router.until(() => ['changed', 'listed', 'here'].every((name) => router.ready(name).length === 1))
+  t.not(looks.length, 0, 'a look is seen')
+  looks.length = 0
+  const before = router.snapshots.at(-1)!
+  await router.control.apply({ ...config({}), apps: [{ ...changed, maxInFlightPerDyno: 7 }, ...apps] })
+  t.strictSame(looks, [])
+  const after = router.snapshots.at(-1)!
+  t.equal(after.apps[0]!.maxInFlightPerDyno, 7)
+  for (const [index, app] of after.apps.entries()) if (index > 0) t.equal(app, before.apps[index], app.name)
 })

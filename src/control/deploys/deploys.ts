@@ -3,6 +3,7 @@ import type { Dyno } from '../../model/dyno.ts'
 import type { DynoObservation } from '../../model/dyno-observation.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import type { Clock } from '../clock.ts'
+import { Derived } from '../derived.ts'
 import type { DynoSlot, SlotCondition } from '../dyno-slot.ts'
 import type { EventContent, EventLog } from '../events.ts'
 import type { WantedDynos } from '../local-dynos.ts'
@@ -71,6 +72,10 @@ export class Deploys {
   readonly #context: DeploysContext
   /** By app: the state as far as it is durable. */
   readonly #durable = new Map<string, AppState>()
+  /** By app: as the file had it when the state last followed it. */
+  readonly #followed = new Map<string, AppConfig>()
+  readonly #effectiveApps = new Derived(effectiveApp)
+  readonly #wantedDynos = new Derived(wantedDynos)
   readonly #turns = new Map<string, Turns>()
   readonly #runners = new Map<string, DeployRunner>()
   /** Apps whose deploy will be looked at, anyway. */
@@ -85,12 +90,12 @@ export class Deploys {
 
   /** What the dynos of an app are to run. */
   wanted(app: AppConfig): WantedDynos {
-    return wantedDynos(app, this.#state(app.name))
+    return this.#wantedDynos.of(app, this.#state(app.name))
   }
 
   /** The configuration with the formations that there really are. */
   effective(config: Config): Config {
-    return { ...config, apps: config.apps.map((app) => effectiveApp(app, this.#state(app.name))) }
+    return { ...config, apps: config.apps.map((app) => this.#effectiveApps.of(app, this.#state(app.name))) }
   }
 
   // --- Control plane ---------------------------------------------------------------------------------------------------
@@ -111,8 +116,9 @@ export class Deploys {
    */
   async configure(config: Config): Promise<void> {
     const before = new Set(this.#context.config().apps.map(({ name }) => name))
+    const changed = config.apps.filter((app) => !before.has(app.name) || this.#followed.get(app.name) !== app)
     await Promise.all(
-      config.apps.map((app) =>
+      changed.map((app) =>
         this.#inTurn(app.name, () =>
           before.has(app.name) ? this.#follow(app, config, false) : this.#takeUp(app, config, true),
         ),
@@ -234,6 +240,13 @@ export class Deploys {
 
   /** The state follows the file. */
   async #follow(app: AppConfig, config: Config, fresh: boolean): Promise<void> {
+    // What could not be written has not followed.
+    this.#followed.delete(app.name)
+    await this.#followFile(app, config, fresh)
+    this.#followed.set(app.name, app)
+  }
+
+  async #followFile(app: AppConfig, config: Config, fresh: boolean): Promise<void> {
     const { store, clock } = this.#context
     let state = store.app(app.name)
     for (const processType of localProcessTypes(app, state)) {

@@ -41,7 +41,7 @@ export interface HealthContext {
 }
 
 interface CheckedApp {
-  readonly name: string
+  readonly config: AppConfig
   readonly host: string
   readonly check: HealthCheckConfig | null
   readonly dynos: readonly CheckedDyno[]
@@ -71,11 +71,13 @@ export class HealthChecks {
       for (const dyno of watched.values()) dyno.stop()
       this.#apps.delete(name)
     }
-    for (const { name, domains, healthCheck } of apps) {
-      const host = domains.find((domain) => !domain.startsWith('*.')) ?? `web.${name}.${zone}`
+    for (const config of apps) {
+      const { name, domains, healthCheck } = config
       const before = this.#apps.get(name)
+      if (before?.config === config) continue
+      const host = domains.find((domain) => !domain.startsWith('*.')) ?? `web.${name}.${zone}`
       this.#apps.set(name, {
-        name,
+        config,
         host,
         check: healthCheck,
         dynos: before?.dynos ?? [],

@@ -223,6 +223,18 @@ t.test('a changed file goes on from whatever is under way; one that is changed b
   t.equal(fake.deploys.releases('shop').length, 3)
 })
 
+t.test(
+  'what follows from a file that is refused goes back with the file, although it is the one in use all along',
+  async (t) => {
+    const fake = await startWith(t, 4)
+    await fake.refuse(worker(undefined, 'run two'))
+    t.match(fake.deploys.status('shop'), { release: 'v2' })
+    await fake.changeBack()
+    t.match(fake.deploys.status('shop'), { phase: 'aborted', reason: 'the file was changed back' })
+    t.equal(fake.releases, 'v1 v1 v1 v1')
+  },
+)
+
 t.test('rollback makes a release of the contents of an old one', async (t) => {
   const fake = await startWith(t, 1, { hold: '0s' })
   await t.rejects(fake.deploys.rollback('shop', { version: null, by }), { name: 'Refusal', id: 'not_found' })

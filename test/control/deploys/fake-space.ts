@@ -177,6 +177,18 @@ export class FakeSpace {
     this.#use()
   }
 
+  /** Another file, of which something else is refused: it does not come into use. */
+  async refuse(app: App): Promise<void> {
+    await this.deploys.configure(this.config(app))
+    await this.calm()
+  }
+
+  /** The file is again the one that is in use. */
+  async changeBack(): Promise<void> {
+    await this.deploys.configure(this.#config)
+    await this.calm()
+  }
+
   #use(): void {
     this.#local.apply(this.#config, (app) => this.deploys.wanted(app))
     this.deploys.wake('shop')
