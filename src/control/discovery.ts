@@ -12,8 +12,10 @@ import { Turns } from './turns.ts'
 const SHORTEST_WAIT_MS = 250
 /** The same for an answer without dynos: a server that comes up empty gets a moment to learn what there is. */
 const SHORTEST_EMPTY_WAIT_MS = 1000
-/** However long the TTL is: an operator who repairs a zone does not wait for a day. And where changes wake it: to be sure. */
+/** However long the TTL is: an operator who repairs a zone does not wait for a day. */
 const LONGEST_WAIT_MS = 60_000
+/** Where changes wake it, to be sure. Once in a minute would keep a processor busy for seconds of each where there are ten thousand apps. */
+const RECHECK_MS = 600_000
 /** The longest pause before a server that fails is asked again; the first is the shortest wait, then they double. */
 const LONGEST_FAILURE_WAIT_MS = 5000
 /** Many dynos that come up together wake it once. */
@@ -171,7 +173,7 @@ class AppDiscovery {
       const isBelieved = answer.dynos.length > 0 || this.#emptyAnswers >= this.source.emptyAfter
       if (isBelieved) onDynos(this.name, this.#names.name(answer.dynos))
       this.#note({ app: this.name, tried: true, answeredAtMs: clock.now(), failure: '' })
-      if (this.source.wakes) return LONGEST_WAIT_MS
+      if (this.source.wakes) return RECHECK_MS
       const shortestMs = answer.dynos.length > 0 ? SHORTEST_WAIT_MS : SHORTEST_EMPTY_WAIT_MS
       return Math.min(Math.max(answer.ttlMs, shortestMs), LONGEST_WAIT_MS)
     } catch (error) {
