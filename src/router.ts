@@ -6,6 +6,7 @@ import type { SnapshotData } from './model/snapshot.ts'
 import { listenerOptions, openAccessLog } from './process/data-plane-options.ts'
 import { DataPlane } from './proxy/data-plane.ts'
 import { createLogger } from './telemetry/logger.ts'
+import { processMetrics } from './telemetry/process-metrics.ts'
 import { RouterMetrics } from './telemetry/router-metrics.ts'
 
 /** A router with both planes in this process. */
@@ -51,6 +52,7 @@ export function createRouter(config: Config): Router {
 
 class InProcessRouter implements Router {
   readonly #metrics = new RouterMetrics()
+  readonly #ownMetrics = processMetrics()
   readonly #logger
   readonly #accessLog
   #control: ControlPlane | null = null
@@ -89,7 +91,7 @@ class InProcessRouter implements Router {
       state: this.#state,
       version,
       listening: () => this.#listening,
-      exposition: () => this.#metrics.exposition(),
+      exposition: async () => this.#metrics.exposition() + (await this.#ownMetrics.metrics()),
     })
     try {
       await this.#control.start()

@@ -5,6 +5,7 @@ import type { Operations, PlanOutcome, ProcessTable } from '../control/admin/ope
 import { ControlPlane } from '../control/control-plane.ts'
 import { StateStore } from '../control/state/state-store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
+import { processMetrics } from '../telemetry/process-metrics.ts'
 import { RouterMetrics } from '../telemetry/router-metrics.ts'
 import { configChanges } from './config-changes.ts'
 import { ConfigWatch } from './config-watch.ts'
@@ -50,6 +51,7 @@ function giveUp({ message }: Error): Promise<never> {
 class ControlProcess implements Operations {
   readonly #log: Logger
   readonly #metrics = new RouterMetrics()
+  readonly #ownMetrics = processMetrics()
   readonly #fleet = new WorkerFleet((parts) => {
     tell({ kind: 'snapshot', parts })
     this.#tellBooted()
@@ -239,9 +241,10 @@ class ControlProcess implements Operations {
     tell({ kind: 'booted' })
   }
 
-  #exposition(): Promise<string> {
+  async #exposition(): Promise<string> {
     const { retired } = this.#status
-    return this.#metrics.exposition([...this.#fleet.counters(), ...(retired === null ? [] : [retired])])
+    const counted = this.#metrics.exposition([...this.#fleet.counters(), ...(retired === null ? [] : [retired])])
+    return counted + (await this.#ownMetrics.metrics())
   }
 
   #gauges() {

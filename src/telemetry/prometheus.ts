@@ -1,11 +1,6 @@
-import { statSync } from 'node:fs'
-import { collectDefaultMetrics, Gauge, prometheusContentType, Registry } from '@prometheus-io/client'
 import type { Blocks } from './counter-dump.ts'
 import { LAYOUTS, METRICS } from './metric-table.ts'
 import type { MetricDefinition } from './metrics.ts'
-
-/** Content-Type of an exposition. */
-export const EXPOSITION_TYPE: string = prometheusContentType
 
 /**
  * The cells as Prometheus text (exposition format 0.0.4). Printed here rather than by the client's registry, which takes an
@@ -73,45 +68,4 @@ const LABEL_TEXTS = new Map<MetricDefinition, readonly string[]>()
 
 function escapeLabel(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
-}
-
-let processRegistry: Registry | null = null
-
-/** Node's and the process' own metrics, event-loop delay included. One registry per process, since that is what it describes. */
-export function processMetrics(): Registry {
-  if (processRegistry !== null) return processRegistry
-  const registry = new Registry()
-  collectDefaultMetrics({
-    register: registry,
-    gcDurationBuckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1],
-  })
-  for (const name of SLOW_WITH_MANY_CONNECTIONS) registry.removeSingleMetric(name)
-  new Gauge({
-    name: 'process_open_fds',
-    help: 'Open file descriptors.',
-    registers: [registry],
-    collect: setOpenDescriptors,
-  })
-  processRegistry = registry
-  return registry
-}
-
-/** These list every handle or descriptor of the process: 40 ms and more at 10,000 connections, while requests wait. */
-const SLOW_WITH_MANY_CONNECTIONS = [
-  'process_open_fds',
-  'nodejs_active_resources',
-  'nodejs_active_resources_total',
-  'nodejs_active_handles',
-  'nodejs_active_handles_total',
-  'nodejs_active_requests',
-  'nodejs_active_requests_total',
-  // The same observations are in the histogram, which is cheaper to read and can be added up.
-  'nodejs_eventloop_utilization_summary',
-]
-
-/** Linux 6.2 and later give the number of descriptors as the size of the directory that lists them; without it there is no such series. */
-function setOpenDescriptors(this: Gauge): void {
-  const size = statSync('/proc/self/fd', { throwIfNoEntry: false })?.size ?? 0
-  if (size > 0) this.set(size)
-  else this.remove()
 }

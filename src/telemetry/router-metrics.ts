@@ -30,7 +30,7 @@ import {
   ZONE_LABELS,
 } from './metric-table.ts'
 import { observe, observedBounds, positions } from './metrics.ts'
-import { processMetrics, renderBlocks } from './prometheus.ts'
+import { renderBlocks } from './prometheus.ts'
 
 /** What the data plane holds now. */
 export interface DataPlaneGauges {
@@ -142,7 +142,6 @@ export class RouterMetrics {
   constructor() {
     this.#blocks.router.set('', this.#router)
     this.noApp = this.app('')
-    processMetrics()
   }
 
   /** Gets or makes the app's series. Hold on to the result rather than ask per request. */
@@ -242,12 +241,12 @@ export class RouterMetrics {
     return yield* dumpInSteps(this.#blocks)
   }
 
-  /** Prometheus text; `others` are what further processes counted. Node's own metrics are those of this process. */
-  async exposition(others: Iterable<CounterDump> = []): Promise<string> {
+  /** Prometheus text; `others` are what further processes counted. */
+  exposition(others: Iterable<CounterDump> = []): string {
     const dumps = [...others]
     runToEnd(this.#collectGauges())
     const blocks = dumps.length === 0 ? this.#blocks : blocksOf([dumpBlocks(this.#blocks), ...dumps])
-    return renderBlocks(blocks) + (await processMetrics().metrics())
+    return renderBlocks(blocks)
   }
 
   *#collectGauges(): Generator<void, void> {

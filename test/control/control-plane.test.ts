@@ -54,7 +54,7 @@ class Space {
       state,
       version: '1.2.3',
       listening: () => this.isListening,
-      exposition: () => this.metrics.exposition(),
+      exposition: async () => this.metrics.exposition(),
     })
   }
 

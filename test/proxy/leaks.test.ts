@@ -212,7 +212,10 @@ async function baseline(t: Test, router: TestDataPlane, phase: Phase, timers: Se
 
 /** Of all series of a metric. */
 async function sum(router: TestDataPlane, name: string): Promise<number> {
-  const lines = (await router.metrics.exposition()).split('\n').filter((line) => line.startsWith(`${name}{`))
+  const lines = router.metrics
+    .exposition()
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`))
   t.ok(lines.length > 0)
   return lines.reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' '))), 0)
 }

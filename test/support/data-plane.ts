@@ -93,7 +93,10 @@ export class TestDataPlane {
 
   /** The value of one series. */
   async metric(series: string): Promise<number> {
-    const line = (await this.metrics.exposition()).split('\n').find((line) => line.startsWith(`${series} `))
+    const line = this.metrics
+      .exposition()
+      .split('\n')
+      .find((line) => line.startsWith(`${series} `))
     return line === undefined ? 0 : Number(line.slice(series.length + 1))
   }
 

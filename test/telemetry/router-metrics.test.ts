@@ -6,8 +6,11 @@ import { BLOCK_REASONS, ERROR_CODES, RETRY_REASONS } from '../../src/telemetry/m
 import { type DynoGauge, RouterMetrics } from '../../src/telemetry/router-metrics.ts'
 
 /** The router's own series, by name with labels. */
-async function series(metrics: RouterMetrics, others?: CounterDump[]): Promise<Map<string, number>> {
-  const lines = (await metrics.exposition(others)).split('\n').filter((line) => line.startsWith('postern_'))
+function series(metrics: RouterMetrics, others?: CounterDump[]): Map<string, number> {
+  const lines = metrics
+    .exposition(others)
+    .split('\n')
+    .filter((line) => line.startsWith('postern_'))
   return new Map(
     lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
   )
@@ -21,7 +24,7 @@ t.test('a request counts by app, status class and code, with its times and bytes
   shop.finished(503, 'H12', 30_000, -1, 1, 50)
   shop.finished(101, '', 70_000, 3, 2, 3)
   metrics.noApp.finished(404, 'P02', 0.2, 0.2, 0, 61)
-  const shown = await series(metrics)
+  const shown = series(metrics)
   t.equal(shown.get('postern_requests_total{app="shop",status="2xx",code=""}'), 2)
   t.equal(shown.get('postern_requests_total{app="shop",status="5xx",code="H12"}'), 1)
   t.equal(shown.get('postern_requests_total{app="shop",status="1xx",code=""}'), 1)
@@ -43,7 +46,7 @@ t.test('every code of the table has a label, and any other is one and the same',
   for (const code of [...ERROR_CODES, 'X01', 'X02', '__proto__']) metrics.app('shop').finished(503, code, 1, 1, 0, 0)
   metrics.app('shop').finished(0, 'P01', 1, -1, 0, 0)
   metrics.app('shop').finished(799, '', 1, 1, 0, 0)
-  const shown = await series(metrics)
+  const shown = series(metrics)
   for (const code of ERROR_CODES)
     t.equal(shown.get(`postern_requests_total{app="shop",status="5xx",code="${code}"}`), 1, code)
   t.equal(shown.get('postern_requests_total{app="shop",status="5xx",code="other"}'), 3)
@@ -56,7 +59,7 @@ t.test('queries of any type and answer make no more series than the table has', 
   metrics.dnsQuery('SRV', 'NOERROR')
   metrics.dnsQuery('AAAA', 'NXDOMAIN')
   for (let type = 0; type < 1000; type++) metrics.dnsQuery(`TYPE${type}`, `RCODE${type}`)
-  const shown = [...(await series(metrics))].filter(([name]) => name.startsWith('postern_dns'))
+  const shown = [...series(metrics)].filter(([name]) => name.startsWith('postern_dns'))
   t.strictSame(shown, [
     ['postern_dns_queries_total{type="AAAA",rcode="NXDOMAIN"}', 1],
     ['postern_dns_queries_total{type="SRV",rcode="NOERROR"}', 1],
@@ -73,7 +76,7 @@ t.test('blocked clients, retries, quarantines and lost lines are counted by thei
   metrics.app('shop').quarantined()
   metrics.logLinesDropped(41)
   metrics.logLinesDropped(1)
-  const shown = await series(metrics)
+  const shown = series(metrics)
   t.strictSame(
     BLOCK_REASONS.map((reason) => shown.get(`postern_blocked_clients_total{reason="${reason}"}`)),
     [1, 2, 1, 1],
@@ -93,7 +96,7 @@ t.test('series live and die with their app', async (t) => {
   metrics.noApp.finished(404, 'P02', 1, 1, 0, 0)
   metrics.retainApps(['shop', 'new'])
   old.finished(200, '', 1, 1, 0, 0)
-  const names = [...(await series(metrics)).keys()]
+  const names = [...series(metrics).keys()]
   t.notOk(
     names.some((name) => name.includes('app="blog"')),
     'a request that ends later does not bring it back',
@@ -108,7 +111,7 @@ t.test('series live and die with their app', async (t) => {
 })
 
 t.test('requests of no app have no dynos, retries or quarantines', async (t) => {
-  const names = [...(await series(new RouterMetrics())).keys()]
+  const names = [...series(new RouterMetrics()).keys()]
   t.strictSame(
     names.filter((name) => name.includes('app=""')),
     [],
@@ -124,7 +127,7 @@ t.test('client connections count by listener, whose index outlives reloads', asy
   metrics.connectionOpened(inner)
   metrics.connectionClosed(open)
   t.equal(metrics.listener('public'), open)
-  const shown = await series(metrics)
+  const shown = series(metrics)
   t.equal(shown.get('postern_client_connections{listener="public"}'), 1)
   t.equal(shown.get('postern_client_connections_accepted_total{listener="public"}'), 2)
   t.equal(shown.get('postern_client_connections{listener="internal"}'), 1)
@@ -145,7 +148,7 @@ t.test('what is held now is asked for at each look', async (t) => {
   metrics.setDynoSource(() => dynos)
   metrics.setZoneSource((zone) => zone === 'b')
   metrics.setDiscoverySource(() => [{ app: 'shop', ageSeconds: 1.5, failing: true }])
-  let shown = await series(metrics)
+  let shown = series(metrics)
   t.equal(shown.get('postern_snapshot_version'), 7)
   t.equal(shown.get('postern_zone_down{zone="a"}'), 0)
   t.equal(shown.get('postern_zone_down{zone="b"}'), 1)
@@ -161,7 +164,7 @@ t.test('what is held now is asked for at each look', async (t) => {
   version = 8
   dynos = []
   metrics.setDiscoverySource(() => [])
-  shown = await series(metrics)
+  shown = series(metrics)
   t.equal(shown.get('postern_snapshot_version'), 8)
   t.notOk(shown.has('postern_dynos{app="shop",state="up"}'), 'what is not told any more is not shown any more')
   t.notOk(shown.has('postern_discovery_failing{app="shop"}'))
@@ -189,10 +192,10 @@ t.test('counters of several processes add up to what one process would have coun
       }
       const dumps = workers.map((worker) => JSON.parse(JSON.stringify(worker.snapshotCounters())) as CounterDump)
       const sorted = (shown: Map<string, number>) => [...shown].sort(([a], [b]) => (a < b ? -1 : 1))
-      const expected = sorted(await series(one))
-      deepStrictEqual(sorted(await series(new RouterMetrics(), dumps)), expected)
+      const expected = sorted(series(one))
+      deepStrictEqual(sorted(series(new RouterMetrics(), dumps)), expected)
       const pairwise = mergeCounters([mergeCounters([dumps[2]!, dumps[0]!]), dumps[1]!])
-      deepStrictEqual(sorted(await series(new RouterMetrics(), [pairwise])), expected, 'in any order and grouping')
+      deepStrictEqual(sorted(series(new RouterMetrics(), [pairwise])), expected, 'in any order and grouping')
     }),
     { numRuns: 30 },
   )
@@ -206,7 +209,7 @@ t.test('gauges of several processes become one as the table says', async (t) => 
     metrics.setDataPlaneSource(() => ({ snapshotVersion, apps }))
     return metrics.snapshotCounters()
   }
-  const shown = await series(new RouterMetrics(), [worker(9, 2), worker(8, 5)])
+  const shown = series(new RouterMetrics(), [worker(9, 2), worker(8, 5)])
   t.equal(shown.get('postern_snapshot_version'), 8, 'the oldest in force')
   t.equal(shown.get('postern_requests_in_flight{app="shop"}'), 7)
   t.equal(shown.get('postern_backend_connections{app="shop",use="idle"}'), 2)
@@ -217,7 +220,7 @@ t.test('of a process that has ended stays what it counted, not what it held', as
   metrics.connectionOpened(metrics.listener('public'))
   metrics.app('shop').finished(200, '', 1, 1, 0, 10)
   metrics.setDynoSource(() => [{ app: 'shop', state: 'up', health: '' }])
-  const shown = await series(new RouterMetrics(), [retireCounters(metrics.snapshotCounters())])
+  const shown = series(new RouterMetrics(), [retireCounters(metrics.snapshotCounters())])
   t.equal(shown.get('postern_requests_total{app="shop",status="2xx",code=""}'), 1)
   t.equal(shown.get('postern_client_connections_accepted_total{listener="public"}'), 1)
   t.notOk(shown.has('postern_client_connections{listener="public"}'))
