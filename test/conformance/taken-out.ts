@@ -4,7 +4,8 @@ import { parseArgs } from 'node:util'
 import { whyUnnoticed } from './taken-out/equivalents.ts'
 import { Reach } from './taken-out/reach.ts'
 import { type Removal, removalsIn } from './taken-out/removals.ts'
-import { Tree, type Verdict } from './taken-out/tree.ts'
+import type { Tree, Verdict } from './taken-out/tree.ts'
+import { Trees } from './taken-out/trees.ts'
 
 // `npm run conformance:taken-out`: takes the rules of the wire out of the code one at a time and shows that a named test notices each.
 
@@ -65,16 +66,6 @@ interface Trial {
   readonly why: string
 }
 
-/** Runs the tasks, so many at once, each with a tree of its own. */
-async function inTrees<T>(tasks: readonly T[], trees: readonly Tree[], run: (task: T, tree: Tree) => Promise<void>) {
-  const waiting = [...tasks]
-  await Promise.all(
-    trees.map(async (tree) => {
-      for (let task = waiting.shift(); task !== undefined; task = waiting.shift()) await run(task, tree)
-    }),
-  )
-}
-
 /** Which tests are asked first: those that noticed the neighbours of what is gone now, then the quick ones. */
 class Experience {
   readonly #noticed = new Map<string, number>()
@@ -86,7 +77,8 @@ class Experience {
     this.#last = key
   }
 
-  order(reaches: readonly Reach[], { file, reachedAt }: Removal): Reach[] {
+  order(reaches: readonly Reach[], removal: Removal): Reach[] {
+    const { file } = removal
     const folders = file.startsWith('src/wire/') ? ['test/wire', 'test/conformance'] : TEST_FOLDERS
     const worth = ({ test, ms }: Reach) => {
       const key = `${file} ${test}`
@@ -94,7 +86,7 @@ class Experience {
     }
     return reaches
       .filter(({ test }) => folders.includes(dirname(test)))
-      .filter((reach) => reach.comesTo(file, reachedAt))
+      .filter((reach) => reach.comesTo(removal))
       .sort((one, other) => worth(other) - worth(one))
   }
 }
@@ -114,7 +106,7 @@ async function tryWithout(
       const name = names.at(-1) ?? 'at its beginning'
       const at = Math.max(
         from,
-        asked.findIndex((reach) => reach.names.has(name)),
+        asked.findIndex(({ tests }) => tests.some((test) => test.name === name)),
       )
       const { test } = asked[at]!
       // With sockets a test may have failed for another reason: asked alone, it has to fail again.
@@ -168,21 +160,13 @@ if (values.help) {
     values.only.length === 0 ||
     values.only.some((text) => `${file}:${line}:`.includes(/:\d+$/.test(text) ? `${text}:` : text))
   const removals = [...removalsIn(SOURCES, ROOT).values()].flat().filter(chosen)
-  const trees = Array.from({ length: Number(values.jobs) }, () => new Tree(ROOT))
-  process.on('exit', () => {
-    for (const tree of trees) tree.remove()
-  })
-  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
+  const trees = new Trees(ROOT, Number(values.jobs))
   const trials: Trial[] = []
   const reaches: Reach[] = []
-  await inTrees(
-    values.tests.flatMap(testsIn),
-    trees,
-    async (test, tree) => void reaches.push(await Reach.of(test, tree)),
-  )
+  await trees.run(values.tests.flatMap(testsIn), async (test, tree) => void reaches.push(await Reach.of(test, tree)))
   process.stdout.write(`${removals.length} pieces of code, ${reaches.length} test files\n`)
   const experience = new Experience()
-  await inTrees(removals, trees, async (removal, tree) => {
+  await trees.run(removals, async (removal, tree) => {
     if (performance.now() > stopAtMs) return
     const trial = await tryWithout(removal, tree, reaches, experience)
     trials.push(trial)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { ClientSide } from '../../src/proxy/exchange.ts'
 import { settled } from '../support/data-plane.ts'
 import { answering, filled, OK, streaming } from '../support/scripted-dyno.ts'
 import { GET, openStage, request } from '../support/stage.ts'
@@ -9,6 +10,8 @@ const LATEST_MS = 200
 const MIB = 1024 * 1024
 /** What kernels on loopback may hold for one connection in each direction, by far. */
 const KERNEL_BYTES = 32 * MIB
+/** As much may wait for a client while more requests of it are served. */
+const TO_CLIENT_BYTES = 256 * 1024
 
 t.test('a head that comes byte by byte is read as if it had come whole', async (t) => {
   const { router, dyno } = await openStage(t, { time: 'stopped', script: answering(OK) })
@@ -108,6 +111,38 @@ t.test('answers of the router itself do not pile up for a client that does not r
   await router.pass(110_000 + LATEST_MS)
   t.match(router.lines.at(-1), / code=H28 .* status=499 /)
   t.equal(await router.metric('postern_client_connections{listener="public"}'), 0)
+})
+
+t.test('a head that was given up is no request, whatever comes of it before its client took the 408', async (t) => {
+  let bodyBytes = 64 * 1024
+  const sides: ClientSide[] = []
+  const script = answering(() => {
+    for (const x of router.plane.exchanges()) sides.push(x.client)
+    return `HTTP/1.1 200 OK\r\nContent-Length: ${bodyBytes}\r\n\r\n${'x'.repeat(bodyBytes)}`
+  })
+  const { router } = await openStage(t, { time: 'stopped', script })
+  const client = await router.client()
+  const answerBytes = (await client.get()).raw.length
+  const side = sides[0]!
+  client.socket.pause()
+  while (side.unsentBytes === 0) {
+    client.send(GET)
+    for (let i = 0; i < 5; i++) await settled()
+  }
+  // Hardly less than makes the next request wait for the client: the 408 is what it has to take first.
+  bodyBytes += TO_CLIENT_BYTES - 100 - side.unsentBytes - answerBytes
+  client.send(GET)
+  for (let i = 0; i < 5; i++) await settled()
+  const requests = sides.length
+  client.send(GET.slice(0, -2))
+  await router.pass(30_000 + LATEST_MS)
+  t.ok(side.unsentBytes > TO_CLIENT_BYTES, `${side.unsentBytes} bytes wait`)
+  client.send('\r\n')
+  await settled()
+  client.socket.resume()
+  t.equal(await client.ended(), 'end')
+  t.match(client.text, /x\r?\n?HTTP\/1\.1 408 .*\r\n\r\nThe request took too long to arrive\.[^\r]*$/s)
+  t.equal(sides.length, requests, 'the dyno saw no more of it')
 })
 
 t.test('a dyno that reads nothing stops its client, in an upload and in a tunnel', async (t) => {

@@ -3,10 +3,19 @@ import type { Removal } from './removals.ts'
 /** Methods whose names are not cut out of the head each time. */
 const COMMON_METHODS = ['GET', 'PUT', 'HEAD', 'POST', 'PATCH', 'TRACE', 'DELETE', 'OPTIONS']
 
+const BUFFERS = 'says how large the buffer of the next read is; what is in it is the same'
+
 /** By file and label: why no test can notice that this is gone. Only what is no rule: a fast path, a hint, memory given back early. */
 export const EQUIVALENTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'src/proxy/forward.ts': {
     'send: held.length === 0 → false': 'fast path: a payload of no bytes is written as none',
+  },
+  'src/proxy/request-reader.ts': {
+    'streaming: this.#reading === Reading.tunnel → false': BUFFERS,
+    'streaming: (this.#reading === Reading.request && !this.body.ended) → false': BUFFERS,
+    'streaming: this.#reading === Reading.request → true': BUFFERS,
+    'end: this.#ahead.clear() → ;': 'gives back its memory before the connection would',
+    'read: this.#reading === Reading.tunnel → false': 'fast path of the loop behind it',
   },
   'src/wire/chunked-decoder.ts': {
     '#finish: this.#trailerSection = null → ;': 'gives back its memory before the next body would',

@@ -1,6 +1,8 @@
 import {
+  type BinaryExpression,
   type Expression,
   type FunctionDeclaration,
+  type GetAccessorDeclaration,
   isArrayLiteralExpression,
   isBinaryExpression,
   isCallExpression,
@@ -8,6 +10,7 @@ import {
   isConditionalExpression,
   isExpressionStatement,
   isFunctionDeclaration,
+  isGetAccessorDeclaration,
   isIfStatement,
   isMethodDeclaration,
   isWhileStatement,
@@ -17,6 +20,15 @@ import {
   SyntaxKind,
 } from 'typescript/unstable/ast'
 import { API } from 'typescript/unstable/sync'
+
+/**
+ * When the code without a piece does something else: when what is at `at` ran, and more often than what is at `than`. A condition that was never true is
+ * not missed where `false` stands in its place. Offsets; -1 for none.
+ */
+export interface Matters {
+  readonly at: number
+  readonly than: number
+}
 
 /** One piece of code and what stands in its place when it is taken out. */
 export interface Removal {
@@ -29,8 +41,7 @@ export interface Removal {
   readonly start: number
   readonly end: number
   readonly replacement: string
-  /** Where the code runs that it belongs to: a test that never comes here cannot tell the difference. */
-  readonly reachedAt: number
+  readonly matters: Matters
   /** Where it is and what becomes of it: `parseHost: start >= end → false`. */
   readonly label: string
 }
@@ -63,7 +74,7 @@ function removalsOf(source: SourceFile, file: string): Removal[] {
   const { text } = source
 
   let owner = ''
-  const takeOut = (node: Node, replacement: string, reachedBy: Node = node): void => {
+  const takeOut = (node: Node, replacement: string, ran: Node = node, than?: Node): void => {
     const start = node.getStart(source)
     const lineStart = text.lastIndexOf('\n', start) + 1
     const code = text.slice(start, node.end).replaceAll(/\s+/g, ' ')
@@ -74,7 +85,7 @@ function removalsOf(source: SourceFile, file: string): Removal[] {
       start,
       end: node.end,
       replacement,
-      reachedAt: reachedBy.getStart(source),
+      matters: { at: ran.getStart(source), than: than?.getStart(source) ?? -1 },
       label: `${owner}: ${code} → ${replacement}`,
     })
   }
@@ -83,20 +94,19 @@ function removalsOf(source: SourceFile, file: string): Removal[] {
     const outer = owner
     if (isOwner(node)) owner = node.name.getText(source)
     if (isIfStatement(node)) {
-      takeOut(node.expression, 'false')
-      if (node.elseStatement !== undefined) takeOut(node.expression, 'true')
+      takeOut(node.expression, 'false', node.thenStatement)
+      if (node.elseStatement !== undefined) takeOut(node.expression, 'true', node.elseStatement)
     } else if (isConditionalExpression(node)) {
-      takeOut(node.condition, 'false')
-      takeOut(node.condition, 'true')
+      takeOut(node.condition, 'false', node.whenTrue)
+      takeOut(node.condition, 'true', node.whenFalse)
     } else if (isWhileStatement(node)) {
-      takeOut(node.expression, 'false')
+      takeOut(node.expression, 'false', node.statement)
     } else if (isBinaryExpression(node) && NEUTRAL.has(node.operatorToken.kind)) {
       for (const operand of [node.left, node.right] as Expression[]) {
-        const chained = isBinaryExpression(operand) && operand.operatorToken.kind === node.operatorToken.kind
-        if (!chained) takeOut(operand, NEUTRAL.get(node.operatorToken.kind)!)
+        if (!isChained(operand, node)) takeOut(operand, NEUTRAL.get(node.operatorToken.kind)!, operand, behind(operand))
       }
     } else if (isCaseClause(node)) {
-      takeOut(node.expression, 'NaN', node.parent.parent)
+      takeOut(node.expression, 'NaN', node)
     } else if (isCallExpression(node) && BOUNDS.has(node.expression.getText(source))) {
       for (const bound of node.arguments) takeOut(bound, BOUNDS.get(node.expression.getText(source))!)
     } else if (isArrayLiteralExpression(node) && owner === '') {
@@ -111,7 +121,29 @@ function removalsOf(source: SourceFile, file: string): Removal[] {
   return removals
 }
 
+type Owner = MethodDeclaration | FunctionDeclaration | GetAccessorDeclaration
+
 /** Code is told apart by what it is in. */
-function isOwner(node: Node): node is (MethodDeclaration | FunctionDeclaration) & { readonly name: Node } {
-  return (isMethodDeclaration(node) || isFunctionDeclaration(node)) && node.name !== undefined
+function isOwner(node: Node): node is Owner & { readonly name: Node } {
+  return (
+    (isMethodDeclaration(node) || isFunctionDeclaration(node) || isGetAccessorDeclaration(node)) &&
+    node.name !== undefined
+  )
+}
+
+/** `a && b` in `a && b && c`. */
+function isChained(operand: Node, node: BinaryExpression): operand is BinaryExpression {
+  return isBinaryExpression(operand) && operand.operatorToken.kind === node.operatorToken.kind
+}
+
+/** What runs next after an operand that is as if it were gone: the next operand, or what is done when all are true. */
+function behind(operand: Node): Node | undefined {
+  const { parent } = operand
+  if (isBinaryExpression(parent)) {
+    if (parent.left === operand) return parent.right
+    if (isBinaryExpression(parent.parent) && isChained(parent, parent.parent)) return behind(parent)
+    const conjunction = parent.operatorToken.kind === SyntaxKind.AmpersandAmpersandToken
+    if (conjunction && isIfStatement(parent.parent)) return parent.parent.thenStatement
+  }
+  return undefined
 }

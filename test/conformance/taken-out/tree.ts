@@ -5,20 +5,27 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Removal } from './removals.ts'
 
-/** Tests that say nothing for so long do not end: what was taken out is missed. */
-const SILENCE_MS = 20_000
 /** Of the heap of a trial, for code that gathers without end. */
 const HEAP_MIB = 1_024
 
-/** Runs test files one after the other in one process, which costs a tenth of a process for each. */
-const RUNNER = 'for (const file of process.argv.slice(2)) await import(file)\n'
+const RUNNER = 'test/conformance/taken-out/runner.ts'
 const SUBTEST = '# Subtest: '
 
 /** What the tests said. */
 export interface Verdict {
   readonly outcome: 'passed' | 'failed' | 'crashed' | 'endless'
-  /** Names of the tests that began: unless all passed, the last one is the one that missed something. */
+  /** Names of the tests at the top of a file that began: unless all passed, the last one is the one that missed something. */
   readonly names: readonly string[]
+  readonly pid: number
+}
+
+export interface RunOptions {
+  /** A folder for what V8 saw. */
+  readonly coverage?: string
+  /** Names of the tests that run; all when left out. */
+  readonly only?: readonly string[]
+  /** Tests that say nothing for so long do not end: what was taken out is missed. */
+  readonly silenceMs?: number
 }
 
 /** A copy of the project outside of it, in which code may be broken. */
@@ -31,7 +38,6 @@ export class Tree {
       cpSync(join(root, part), join(this.path, part), { recursive: true })
     }
     symlinkSync(join(root, 'node_modules'), join(this.path, 'node_modules'))
-    writeFileSync(join(this.path, 'runner.ts'), RUNNER)
   }
 
   /** Runs `trials` on the code without the piece, which is put back whatever happens. */
@@ -46,10 +52,19 @@ export class Tree {
     }
   }
 
-  /** Runs test files up to the first failure. `coverage` is a folder for what V8 saw, '' for none. */
-  async run(tests: readonly string[], coverage = ''): Promise<Verdict> {
-    const env = { ...process.env, NODE_COMPILE_CACHE: join(this.path, '.cache'), NODE_V8_COVERAGE: coverage }
-    const args = [`--max-old-space-size=${HEAP_MIB}`, 'runner.ts', ...tests.map((test) => `./${test}`)]
+  /** Runs test files up to the first failure. */
+  async run(
+    tests: readonly string[],
+    { coverage = '', only = [], silenceMs = 20_000 }: RunOptions = {},
+  ): Promise<Verdict> {
+    const env = {
+      ...process.env,
+      NODE_COMPILE_CACHE: join(this.path, '.cache'),
+      NODE_V8_COVERAGE: coverage,
+      TAP_GREP: only.map((name) => `^${name.replaceAll(/\W/g, '\\$&')}$`).join('|'),
+      TAP_FILTER_QUIETLY: '1',
+    }
+    const args = [`--max-old-space-size=${HEAP_MIB}`, RUNNER, ...tests.map((test) => join(this.path, test))]
     // A group of its own: some tests start processes.
     const child = spawn(process.execPath, args, {
       cwd: this.path,
@@ -65,7 +80,7 @@ export class Tree {
       clearTimeout(timer)
       this.#kill()
     }
-    const timer = setTimeout(() => stop('endless'), SILENCE_MS)
+    const timer = setTimeout(() => stop('endless'), silenceMs)
     let rest = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       if (outcome !== 'passed') return
@@ -73,7 +88,8 @@ export class Tree {
       const lines = (rest + text).split('\n')
       rest = lines.pop()!
       for (const line of lines) {
-        if (line.startsWith(SUBTEST)) names.push(line.slice(SUBTEST.length))
+        // TAP escapes these in names.
+        if (line.startsWith(SUBTEST)) names.push(line.slice(SUBTEST.length).replaceAll(/\\([#\\])/g, '$1'))
         if (/^ *not ok /.test(line)) return stop('failed')
       }
     })
@@ -81,7 +97,7 @@ export class Tree {
     this.#running = 0
     clearTimeout(timer)
     if (outcome === 'passed' && code !== 0) outcome = 'crashed'
-    return { outcome, names }
+    return { outcome, names, pid: child.pid! }
   }
 
   #kill(): void {
