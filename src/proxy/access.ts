@@ -85,6 +85,11 @@ export class ClientFacts {
     return this.#appVerdict
   }
 
+  /** Whether it gets a 403 when it is blocked. An internal listener does not even show outside that it is there. */
+  mayBeTold(onUntrusted: 'reset' | 'forbid'): boolean {
+    return onUntrusted === 'forbid' && this.exposure === 'public'
+  }
+
   #judge(rules: AccessRules, forwardedFor: string): void {
     this.#forwardedFor = this.proxied ? forwardedFor : ''
     this.address = this.proxied ? forwardedClient(this.peer!, rules, forwardedFor) : this.peer

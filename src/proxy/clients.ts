@@ -71,12 +71,12 @@ export class Clients {
     else this.#openByAddress.set(client.countedAddress, left)
   }
 
-  /** What the peer address alone tells; with `forbid` the 403 waits for the request. */
+  /** What the peer address alone tells; a 403 waits for the request. */
   #admitted(facts: ClientFacts): boolean {
     const { snapshot, ledger } = this.#host
     const verdict = facts.judgePeer(snapshot.access)
     if (verdict === 'admitted') return true
-    if (snapshot.data.onUntrusted === 'forbid' && verdict !== 'internal-listener') return true
+    if (facts.mayBeTold(snapshot.data.onUntrusted)) return true
     ledger.blocked(facts, verdict)
     return false
   }

@@ -80,7 +80,7 @@ export class Finish {
   /** Not from a trusted range. */
   block(x: Exchange, reason: BlockReason, label: string): void {
     this.#noteBlocked(x, reason, label)
-    if (this.#host.snapshot.data.onUntrusted === 'forbid') {
+    if (x.client.facts.mayBeTold(this.#host.snapshot.data.onUntrusted)) {
       x.keepAlive = false
       return this.refuse(x, 'P01', 403, x.detail)
     }

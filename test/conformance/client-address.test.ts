@@ -140,3 +140,36 @@ rule(
     t.equal(stage.dyno.requests.length, 4)
   },
 )
+
+rule(
+  'client-address/internal-listener',
+  'Heroku Internal Routing',
+  'An internal listener serves clients from inside; the others get a reset and no byte, with onUntrusted: forbid too',
+  async (t) => {
+    const INSIDE = '127.10.0.7'
+    for (const onUntrusted of ['reset', 'forbid'] as const) {
+      const stage = await Stage.open({
+        space: { onUntrusted, trustedProxies: ['127.10.0.9/32'] },
+        listener: { exposure: 'internal' },
+      })
+      const ask = async (from: string, lines = '') => {
+        const client = await stage.client(from).catch(() => null)
+        // The reset may come before the connect is reported.
+        if (client === null) return 'reset'
+        client.send(get('/', lines))
+        return client.answer().then(
+          (answer) => answer.status,
+          () => (client.text === '' ? client.ending : client.text),
+        )
+      }
+      t.equal(await ask(INSIDE), 200)
+      t.equal(await ask('127.10.0.9', `X-Forwarded-For: ${INSIDE}\r\n`), 200)
+      t.equal(await ask('127.0.0.1'), 'reset')
+      t.equal(await ask('127.0.0.1', `X-Forwarded-For: ${INSIDE}\r\n`), 'reset')
+      t.equal(await ask('127.10.0.9', 'X-Forwarded-For: unknown\r\n'), 'reset')
+      t.equal(await ask('127.10.0.9', 'X-Forwarded-For: 127.0.0.1\r\n'), 'reset', 'whom a proxy speaks for')
+      t.match(stage.lastLine, / code=P01 desc="Untrusted source" cause="internal-listener" /)
+      t.equal(stage.dyno.requests.length, 2)
+    }
+  },
+)

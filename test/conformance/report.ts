@@ -98,6 +98,10 @@ That a rule has a test which fails without its code is shown, not believed: \`np
 of \`src/wire/\` and of the wire's side of \`src/proxy/\` out of a copy of the code, one at a time, and runs the tests that come through it until a named one fails. What none of them notices
 is printed, and is a failure, unless \`test/conformance/taken-out/equivalents.ts\` says why it is no rule. \`--only src/wire/host.ts\` does one file, \`--only FILE:LINE\` one line.
 
+The other way round, \`npm run conformance:own-code\` finds the code of each rule, and of each named test in \`test/proxy/\` that holds who may come in, retries, limits, timeouts or error codes: it takes
+pieces of code that the test comes through out, first those that the fewest tests come through, until the test, asked alone, fails twice. It prints the piece and how many tests come through it;
+a rule without such a piece, or with none but what every exchange needs, is a failure. \`--only TEXT\` does some of them, \`--part K/N\` an Nth.
+
 ## Rules
 
 | rule | source | what is so | result |

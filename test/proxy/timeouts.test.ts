@@ -522,6 +522,33 @@ t.test('after the PROXY header the first byte of the request has 10 s', async (t
   t.equal(await client.ended(), 'end')
 })
 
+t.test('an app may have timeouts of its own: for the first byte, between two bytes and in a tunnel', async (t) => {
+  const parts = { time: 'stopped', app: { timeouts: { firstByteMs: 3000, idleMs: 5000 } } } as const
+  const { router, dyno } = await openStage(t, parts)
+  const silent = await router.client()
+  silent.send(GET)
+  await dyno.connection()
+  await router.pass(3000 + LATEST_MS)
+  t.equal((await silent.answer()).status, 503)
+  t.match(router.lines.at(-1), / code=H12 /)
+
+  const halfway = await router.client()
+  halfway.send(GET)
+  const connection = await dyno.connection(1)
+  await connection.until('\r\n\r\n')
+  connection.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab')
+  await halfway.until('ab')
+  await router.pass(5000 + LATEST_MS)
+  t.equal(await halfway.ended(), 'end')
+  t.match(router.lines.at(-1), / code=H15 .* status=200 /)
+
+  const tunnelled = await openStage(t, parts)
+  const { client } = await openTunnel(tunnelled.router, tunnelled.dyno)
+  await tunnelled.router.pass(5000 + LATEST_MS)
+  t.equal(await client.ended(), 'end')
+  t.match(await tunnelled.router.line(), / code=H15 .* status=101 /)
+})
+
 t.test('timeouts of a new snapshot hold for the waits that begin after it', async (t) => {
   const { router } = await openStage(t, { time: 'stopped', script: answering(OK) })
   const client = await router.client()

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Removal } from './removals.ts'
 
+/** Tests that say nothing for so long do not end: what was taken out is missed. */
+const SILENCE_MS = 20_000
 /** Of the heap of a trial, for code that gathers without end. */
 const HEAP_MIB = 1_024
 
@@ -24,8 +26,8 @@ export interface RunOptions {
   readonly coverage?: string
   /** Names of the tests that run; all when left out. */
   readonly only?: readonly string[]
-  /** Tests that say nothing for so long do not end: what was taken out is missed. */
-  readonly silenceMs?: number
+  /** Tests that have nothing to do for so long fail. */
+  readonly mostIdleMs?: number
 }
 
 /** A copy of the project outside of it, in which code may be broken. */
@@ -55,7 +57,7 @@ export class Tree {
   /** Runs test files up to the first failure. */
   async run(
     tests: readonly string[],
-    { coverage = '', only = [], silenceMs = 20_000 }: RunOptions = {},
+    { coverage = '', only = [], mostIdleMs = Infinity }: RunOptions = {},
   ): Promise<Verdict> {
     const env = {
       ...process.env,
@@ -63,6 +65,7 @@ export class Tree {
       NODE_V8_COVERAGE: coverage,
       TAP_GREP: only.map((name) => `^${name.replaceAll(/\W/g, '\\$&')}$`).join('|'),
       TAP_FILTER_QUIETLY: '1',
+      MOST_IDLE_MS: String(mostIdleMs),
     }
     const args = [`--max-old-space-size=${HEAP_MIB}`, RUNNER, ...tests.map((test) => join(this.path, test))]
     // A group of its own: some tests start processes.
@@ -80,7 +83,7 @@ export class Tree {
       clearTimeout(timer)
       this.#kill()
     }
-    const timer = setTimeout(() => stop('endless'), silenceMs)
+    const timer = setTimeout(() => stop('endless'), SILENCE_MS)
     let rest = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       if (outcome !== 'passed') return
