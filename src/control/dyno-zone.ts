@@ -1,6 +1,6 @@
 import { reverseApexes, reverseName } from '../dns/address.ts'
 import type { RecordData, ResourceRecord } from '../dns/record.ts'
-import type { ZoneSource } from '../dns/zone.ts'
+import type { ZonePart, ZoneSource } from '../dns/zone.ts'
 import type { Dyno } from '../model/dyno.ts'
 
 export interface DynoZoneOptions {
@@ -29,25 +29,41 @@ export interface DynoZoneOptions {
  * @throws RangeError when a name of a dyno is no DNS name or the CIDR is none: the configuration allows neither
  */
 export function dynoZones(dynos: readonly Dyno[], options: DynoZoneOptions): ZoneSource[] {
-  const { zone, ttlSeconds } = options
-  const records = apexRecords(zone, options)
-  const names: string[] = []
+  const ofDynos = dynoParts(dynos, options)
+  return apexParts(options).map(({ apex, records, names }, index) => {
+    return { apex, records: [...records, ...ofDynos[index]!.records], names: [...names, ...ofDynos[index]!.names] }
+  })
+}
+
+/** The zones without any dyno: one reverse zone for each part of the CIDR, since what is not there is ours to deny. */
+export function apexParts(options: DynoZoneOptions): ZoneSource[] {
+  const { zone, ttlSeconds, nameServerAddresses } = options
   const nameServer = nameServerOf(zone)
-  for (const address of options.nameServerAddresses) records.push(addressRecord(nameServer, address, ttlSeconds))
+  const addresses = nameServerAddresses.map((address) => addressRecord(nameServer, address, ttlSeconds))
+  const reverse = reverseApexes(options.cidr).map((apex) => ({ apex, records: apexRecords(apex, options), names: [] }))
+  return [{ apex: zone, records: [...apexRecords(zone, options), ...addresses], names: [] }, ...reverse]
+}
+
+/** What all dynos of an app, or of several, are in each of the zones. */
+export function dynoParts(dynos: readonly Dyno[], { zone, cidr, ttlSeconds }: DynoZoneOptions): ZonePart[] {
+  const records: ResourceRecord[] = []
+  const names = new Set<string>()
   const pointers: ResourceRecord[] = []
 
   for (const [name, dyno] of namedDynos(dynos, zone)) {
     const set = `${dyno.processType}.${dyno.app}.${zone}`
     const service = `_http._tcp.${set}`
     const add = (owner: string, data: RecordData): void => void records.push({ name: owner, ttlSeconds, ...data })
-    names.push(set, service)
+    names.add(set).add(service)
     add(name, { type: 'TXT', strings: attributes(dyno) })
     if (dyno.state !== 'up') continue
     records.push(addressRecord(name, dyno.address, ttlSeconds), addressRecord(set, dyno.address, ttlSeconds))
     if (dyno.port > 0) add(service, { type: 'SRV', priority: 0, weight: 0, port: dyno.port, target: name })
     pointers.push({ name: reverseName(dyno.address), ttlSeconds, type: 'PTR', target: name })
   }
-  return [{ apex: zone, records, names }, ...reverseZones(pointers, options)]
+  const apexes = reverseApexes(cidr)
+  const byApex = Map.groupBy(pointers, (pointer) => apexOf(pointer.name, apexes))
+  return [{ records, names: [...names] }, ...apexes.map((apex) => ({ records: byApex.get(apex) ?? [], names: [] }))]
 }
 
 /** The serial of the next version of the zone: the time in seconds, or one more where changes come faster (RFC 1912 §2.2). */
@@ -79,17 +95,6 @@ function attributes({ az, release, state }: Dyno): string[] {
 
 function addressRecord(name: string, address: string, ttlSeconds: number): ResourceRecord {
   return { name, ttlSeconds, type: address.includes(':') ? 'AAAA' : 'A', address }
-}
-
-/** One reverse zone for each part of the CIDR, also when it is empty: what is not there is ours to deny. */
-function reverseZones(pointers: readonly ResourceRecord[], options: DynoZoneOptions): ZoneSource[] {
-  const apexes = reverseApexes(options.cidr)
-  const byApex = Map.groupBy(pointers, (pointer) => apexOf(pointer.name, apexes))
-  return apexes.map((apex) => ({
-    apex,
-    records: [...apexRecords(apex, options), ...(byApex.get(apex) ?? [])],
-    names: [],
-  }))
 }
 
 /** '' for an address that is not of the space. */

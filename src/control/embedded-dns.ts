@@ -2,13 +2,13 @@ import type { Config } from '../config/config.ts'
 import { Responder } from '../dns/responder.ts'
 import type { ServerAddress } from '../dns/server-address.ts'
 import { parseServerAddress } from '../dns/server-address.ts'
-import { ZoneSet } from '../dns/zone.ts'
 import { parseAddress, parseCidr } from '../model/address.ts'
 import { CidrSet } from '../model/cidr-set.ts'
 import type { Dyno } from '../model/dyno.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { RouterMetrics } from '../telemetry/router-metrics.ts'
-import { dynoZones, nextSerial } from './dyno-zone.ts'
+import { nextSerial } from './dyno-zone.ts'
+import { LiveZones } from './live-zones.ts'
 import { endpoint } from './registry.ts'
 import { insideRanges } from './routing-state.ts'
 
@@ -26,12 +26,20 @@ export class EmbeddedDns {
   readonly #responder: Responder
   readonly #ownResponder: Responder
   readonly #config: Config
+  readonly #zones: LiveZones
   #inside: CidrSet
-  #serial = 0
+  #serial = nextSerial(0, Date.now())
 
   constructor(config: Config, { log, metrics }: { log: Logger; metrics: RouterMetrics }) {
-    const { dns } = config
-    const zones = this.#zones([], config)
+    const { dns, space } = config
+    this.#zones = new LiveZones({
+      zone: dns.zone,
+      cidr: space.cidr,
+      ttlSeconds: Math.round(dns.ttlMs / 1000),
+      serial: this.#serial,
+      nameServerAddresses: EVERY_ADDRESS.has(dns.host) ? [] : [dns.host],
+    })
+    const { zones } = this.#zones
     const onError = (error: Error) => log.error({ err: error }, 'embedded DNS')
     this.#config = config
     this.#inside = insideSet(config)
@@ -83,20 +91,12 @@ export class EmbeddedDns {
     this.#inside = insideSet(config)
   }
 
-  /** What is asked from now on finds these dynos. */
-  update(dynos: readonly Dyno[]): void {
-    const zones = this.#zones(dynos, this.#config)
-    this.#responder.setZones(zones)
-    this.#ownResponder.setZones(zones)
-  }
-
-  #zones(dynos: readonly Dyno[], { space, dns }: Config): ZoneSet {
+  /** What is asked from now on finds the dynos that these apps have now. */
+  update(apps: Iterable<string>, dynosOf: (app: string) => readonly Dyno[]): void {
     this.#serial = nextSerial(this.#serial, Date.now())
-    const ttlSeconds = Math.round(dns.ttlMs / 1000)
-    const nameServerAddresses = EVERY_ADDRESS.has(dns.host) ? [] : [dns.host]
-    return new ZoneSet(
-      dynoZones(dynos, { zone: dns.zone, cidr: space.cidr, ttlSeconds, serial: this.#serial, nameServerAddresses }),
-    )
+    const names = this.#zones.update(apps, dynosOf, this.#serial)
+    this.#responder.forget(names)
+    this.#ownResponder.forget(names)
   }
 
   #isInside(text: string): boolean {

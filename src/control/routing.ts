@@ -150,7 +150,7 @@ export class Routing {
       if (changed.has(app) || this.#changedApps.has(app.name)) this.#countAnnounced(app)
     }
     this.#dns.admit(config)
-    if (this.#changedApps.size > 0) this.#dns.update(this.#context.registry.all())
+    this.#updateZone(this.#changedApps)
     this.#changedApps.clear()
     this.#discover(changed)
     this.#publish()
@@ -242,18 +242,22 @@ export class Routing {
 
   #settle(): void {
     const beganAtMs = performance.now()
-    const { phase, registry, settled } = this.#context
+    const { phase, settled } = this.#context
     this.#settling = false
     if (phase() === 'new') return
     const changed = new Set(this.#changedApps)
     this.#changedApps.clear()
-    if (changed.size > 0) this.#dns.update(registry.all())
+    this.#updateZone(changed)
     for (const app of this.#config.apps) if (changed.has(app.name)) this.#countAnnounced(app)
     if (phase() === 'started') this.#publish()
     // The zone has the change by now: what is asked after this wake-up finds it.
     for (const app of changed) this.#discovery.wake(app)
     settled()
     this.#settleMs = performance.now() - beganAtMs
+  }
+
+  #updateZone(apps: ReadonlySet<string>): void {
+    if (apps.size > 0) this.#dns.update(apps, (app) => this.#context.registry.ofApp(app))
   }
 
   #publish(): void {

@@ -27,7 +27,7 @@ export interface EncodedAnswer {
 
 /**
  * The answers of a set of zones, each encoded at its first use. It is as large as the zones at most: what is asked for and is
- * not there shares one answer per zone and place of its apex in the name. A changed zone needs a new cache.
+ * not there shares one answer per zone and place of its apex in the name.
  */
 export class AnswerCache {
   readonly #zones: ZoneSet
@@ -50,6 +50,14 @@ export class AnswerCache {
     const name = { node, answers: new Map<number, EncodedAnswer>() }
     this.#names.set(key, name)
     return this.#addAnswer(name, type)
+  }
+
+  /** Names whose answers are others now, as `Zone.replace` gives them. */
+  forget(keys: Iterable<string>): void {
+    for (const key of keys) this.#names.delete(key)
+    // They have the SOA with them, and so the serial.
+    this.#negatives.nodata.clear()
+    this.#negatives.nxdomain.clear()
   }
 
   #addAnswer({ node, answers }: CachedName, type: number): EncodedAnswer {

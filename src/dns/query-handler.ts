@@ -16,7 +16,7 @@ export class QueryHandler {
   readonly #writer: AnswerWriter
   readonly #forwards: boolean
   readonly #onQuery: QueryObserver
-  #answers: AnswerCache
+  readonly #answers: AnswerCache
 
   /** @param forwards whether names outside of the zones may be asked for elsewhere */
   constructor(zones: ZoneSet, forwards: boolean, onQuery: QueryObserver) {
@@ -26,8 +26,9 @@ export class QueryHandler {
     this.#onQuery = onQuery
   }
 
-  setZones(zones: ZoneSet): void {
-    this.#answers = new AnswerCache(zones)
+  /** Names of the zones whose answers are others from the next query on. */
+  forget(keys: Iterable<string>): void {
+    this.#answers.forget(keys)
   }
 
   /**

@@ -105,9 +105,9 @@ export class Responder {
     return { host: this.#options.host, port: this.#udp.address().port }
   }
 
-  /** From the next query on. */
-  setZones(zones: ZoneSet): void {
-    this.#handler.setZones(zones)
+  /** Names of the zones whose answers are others from the next query on: what `Zone.replace` gives. */
+  forget(keys: Iterable<string>): void {
+    this.#handler.forget(keys)
   }
 
   async #bind(port: number): Promise<UdpSocket> {

@@ -2,79 +2,161 @@ import { type QueryType, TYPE, typeCode } from './codes.ts'
 import { foldCase, nameText, parentWire, ROOT_WIRE, requireWireName, wireName } from './name.ts'
 import { type AuthorityData, type ResourceRecord, recordsOf } from './record.ts'
 
-/** What a zone is made of: plain data. */
-export interface ZoneSource {
-  readonly apex: string
-  /** Any order; exact duplicates count once. Exactly one SOA, at the apex. There are no delegations and no wildcards. */
+/** A part of a zone: plain data. */
+export interface ZonePart {
+  /** Any order; exact duplicates count once. */
   readonly records: readonly ResourceRecord[]
   /** Names that exist even while they hold no record: NODATA and not NXDOMAIN. */
   readonly names: readonly string[]
 }
 
+export const EMPTY_PART: ZonePart = { records: [], names: [] }
+
+/** What a zone is made of. Exactly one SOA, at the apex. There are no delegations and no wildcards. */
+export interface ZoneSource extends ZonePart {
+  readonly apex: string
+}
+
 export type AuthorityRecord = ResourceRecord & AuthorityData
 
 /** A name that exists: with record sets, or an empty non-terminal above or beside them. Keys are wire names in lower case. */
-export interface ZoneNode {
+export class ZoneNode {
   readonly key: string
   readonly zone: Zone
+  /** As they were put in, in whatever order and case. */
+  #records: readonly ResourceRecord[] = []
+  #sets: ReadonlyMap<number, readonly ResourceRecord[]> | null = null
+  /** How many nodes right below it and names without records need it. */
+  holds = 0
+
+  constructor(key: string, zone: Zone) {
+    this.key = key
+    this.zone = zone
+  }
+
   /** By type code; no set is empty. */
-  readonly sets: Map<number, ResourceRecord[]>
+  get sets(): ReadonlyMap<number, readonly ResourceRecord[]> {
+    this.#sets ??= setsOf(this.#records)
+    return this.#sets
+  }
+
+  get isNeeded(): boolean {
+    return this.holds > 0 || this.#records.length > 0
+  }
+
+  replace(before: readonly ResourceRecord[], now: readonly ResourceRecord[]): void {
+    const removed = new Set(before)
+    this.#records = [...this.#records.filter((record) => !removed.has(record)), ...now]
+    this.#sets = null
+  }
 }
 
-/** One zone, never changed once it is made: a change is a new zone. */
+/** One zone. It changes part by part, each at once: an answer is of before or of after. */
 export class Zone {
   readonly apex: string
   readonly apexKey: string
-  readonly authority: AuthorityRecord
-  readonly nodes: ReadonlyMap<string, ZoneNode>
+  readonly #nodes = new Map<string, ZoneNode>()
 
   /** @throws RangeError for a bad name, a record outside of the zone, or other than one SOA */
-  constructor(source: ZoneSource) {
-    this.apexKey = keyOf(source.apex)
+  constructor({ apex, records, names }: ZoneSource) {
+    this.apexKey = keyOf(apex)
     this.apex = nameText(this.apexKey)
-    const nodes = new Map<string, ZoneNode>()
-    this.#addNode(nodes, this.apexKey)
-    for (const name of source.names) this.#addNode(nodes, keyOf(name))
-    for (const [key, record] of distinctRecords(source.records)) {
-      const { sets } = this.#addNode(nodes, key)
-      const type = typeCode(record.type)
-      const set = sets.get(type)
-      if (set === undefined) sets.set(type, [record])
-      else set.push(record)
+    this.#nodes.set(this.apexKey, new ZoneNode(this.apexKey, this))
+    this.replace(EMPTY_PART, { records, names })
+  }
+
+  get nodes(): ReadonlyMap<string, ZoneNode> {
+    return this.#nodes
+  }
+
+  get authority(): AuthorityRecord {
+    return this.#nodes.get(this.apexKey)!.sets.get(TYPE.SOA)![0] as AuthorityRecord
+  }
+
+  /**
+   * Takes out what was put in before (the very objects) and puts in something else. Returns the keys of all names in both, and of those
+   * that came or went with them. Other answers are as before, if services are in one part with their targets.
+   * @throws RangeError as the constructor does; then nothing was changed
+   */
+  replace(before: ZonePart, now: ZonePart): Set<string> {
+    const records = byKey(now.records)
+    const names = now.names.map(keyOf)
+    for (const key of [...records.keys(), ...names]) this.#requireWithin(key)
+    this.#checkAuthority(before, now)
+    const gone = byKey(before.records)
+    const goneNames = before.names.map(keyOf)
+    const touched = new Set<string>()
+    // What stays is held before what goes is let go: a node that is made anew is another one.
+    for (const key of names) this.#nodeAt(key, touched).holds++
+    for (const key of new Set([...records.keys(), ...gone.keys()])) {
+      this.#nodeAt(key, touched).replace(gone.get(key) ?? [], records.get(key) ?? [])
     }
-    for (const node of nodes.values()) for (const set of node.sets.values()) levelTtl(set)
-    this.nodes = nodes
-    const [authority, ...others] = recordsOf(source.records, 'SOA')
-    if (authority === undefined || others.length > 0 || keyOf(authority.name) !== this.apexKey) {
-      throw new RangeError(`zone ${this.apex}: exactly one SOA record, at the apex`)
-    }
-    this.authority = authority
+    for (const key of goneNames) this.#nodeAt(key, touched).holds--
+    for (const key of [...gone.keys(), ...goneNames]) this.#dropUnneeded(key, touched)
+    return touched
   }
 
   /** The node of a name, and with it every name between it and the apex: those exist too (RFC 8020). */
-  #addNode(nodes: Map<string, ZoneNode>, key: string): ZoneNode {
-    const existing = nodes.get(key)
+  #nodeAt(key: string, touched: Set<string>): ZoneNode {
+    touched.add(key)
+    const existing = this.#nodes.get(key)
     if (existing !== undefined) return existing
-    if (key !== this.apexKey) {
-      if (key === ROOT_WIRE) throw new RangeError(`zone ${this.apex}: a name outside of the zone`)
-      this.#addNode(nodes, parentWire(key))
-    }
-    const node: ZoneNode = { key, zone: this, sets: new Map() }
-    nodes.set(key, node)
+    this.#nodeAt(parentWire(key), touched).holds++
+    const node = new ZoneNode(key, this)
+    this.#nodes.set(key, node)
     return node
+  }
+
+  #dropUnneeded(key: string, touched: Set<string>): void {
+    const node = this.#nodes.get(key)
+    if (key === this.apexKey || node === undefined || node.isNeeded) return
+    touched.add(key)
+    this.#nodes.delete(key)
+    const parent = parentWire(key)
+    this.#nodes.get(parent)!.holds--
+    this.#dropUnneeded(parent, touched)
+  }
+
+  #requireWithin(key: string): void {
+    for (let rest = key; !this.#nodes.has(rest); rest = parentWire(rest)) {
+      if (rest === ROOT_WIRE) throw new RangeError(`zone ${this.apex}: a name outside of the zone`)
+    }
+  }
+
+  #checkAuthority(before: ZonePart, now: ZonePart): void {
+    const has = this.#nodes.get(this.apexKey)!.sets.has(TYPE.SOA) ? 1 : 0
+    const authorities = recordsOf(now.records, 'SOA')
+    const count = has - recordsOf(before.records, 'SOA').length + authorities.length
+    if (count !== 1 || authorities.some(({ name }) => keyOf(name) !== this.apexKey)) {
+      throw new RangeError(`zone ${this.apex}: exactly one SOA record, at the apex`)
+    }
   }
 }
 
-/** Each with its name's key, the name in lower case: an answer has the case of its question. The same record twice in a set would be an error on the wire (RFC 2181 §5). */
-function distinctRecords(records: readonly ResourceRecord[]): Iterable<readonly [string, ResourceRecord]> {
-  const distinct = new Map<string, readonly [string, ResourceRecord]>()
+/** By the key of their name; the key of a name is made once for all of its records. */
+function byKey(records: readonly ResourceRecord[]): Map<string, ResourceRecord[]> {
+  const keys = new Map<string, string>()
+  return Map.groupBy(records, ({ name }) => {
+    const key = keys.get(name) ?? keyOf(name)
+    keys.set(name, key)
+    return key
+  })
+}
+
+/**
+ * Names in lower case: an answer has the case of its question. The same record twice in a set would be an error on the wire
+ * (RFC 2181 §5).
+ */
+function setsOf(records: readonly ResourceRecord[]): Map<number, ResourceRecord[]> {
+  const distinct = new Map<string, ResourceRecord>()
   for (const record of records) {
-    const key = keyOf(record.name)
     const name = foldCase(record.name)
-    const identity = key + JSON.stringify({ ...record, name: '', ttlSeconds: 0 })
-    if (!distinct.has(identity)) distinct.set(identity, [key, name === record.name ? record : { ...record, name }])
+    const identity = JSON.stringify({ ...record, name, ttlSeconds: 0 })
+    if (!distinct.has(identity)) distinct.set(identity, name === record.name ? record : { ...record, name })
   }
-  return distinct.values()
+  const sets = Map.groupBy(distinct.values(), ({ type }) => typeCode(type))
+  for (const set of sets.values()) levelTtl(set)
+  return sets
 }
 
 /** All records of a set have one TTL; where they differ it is the smallest (RFC 2181 §5.2). */

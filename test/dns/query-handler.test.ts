@@ -7,7 +7,7 @@ import { encodeMessage, queryMessage } from '../../src/dns/message.ts'
 import { nameText } from '../../src/dns/name.ts'
 import { FORWARD, QueryHandler } from '../../src/dns/query-handler.ts'
 import type { ResourceRecord } from '../../src/dns/record.ts'
-import { ZoneSet } from '../../src/dns/zone.ts'
+import { EMPTY_PART, ZoneSet } from '../../src/dns/zone.ts'
 import { holds } from './holds.ts'
 import { APEX, apexRecords, sampleAddress, sampleZones } from './sample-zone.ts'
 import { decoded } from './wire-client.ts'
@@ -201,10 +201,12 @@ t.test('even over TCP there is an end: 65,535 bytes, whole records, TC', async (
   t.ok(answer.answers!.length > 1300)
 })
 
-t.test('a new zone is in the next answer', async (t) => {
-  const { handler: server } = handler(1)
+t.test('another part of a zone is in the next answer', async (t) => {
+  const zones = sampleZones(1)
+  const server = new QueryHandler(zones, false, () => {})
   server.handle(query(SHOP, 'A'), true, 'udp')
-  server.setZones(sampleZones(2))
+  const records: ResourceRecord[] = [{ name: SHOP, ttlSeconds: 5, type: 'A', address: '127.10.1.2' }]
+  server.forget(zones.zones[0]!.replace(EMPTY_PART, { records, names: [] }))
   t.equal(dnsPacket.decode(server.handle(query(SHOP, 'A'), true, 'udp') as Buffer).answers?.length, 2)
 })
 

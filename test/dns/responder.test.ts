@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import type { ResourceRecord } from '../../src/dns/record.ts'
 import { Responder, type ResponderOptions } from '../../src/dns/responder.ts'
 import { framed } from '../../src/dns/tcp-framing.ts'
+import { EMPTY_PART } from '../../src/dns/zone.ts'
 import { APEX, sampleAddress, sampleZones } from './sample-zone.ts'
 import { askUdp, queryBytes, TcpClient } from './wire-client.ts'
 
@@ -213,9 +215,12 @@ t.test('the hook hears of each answer', async (t) => {
 })
 
 t.test('a changed zone is in the next answer', async (t) => {
-  const responder = await started(t)
-  responder.setZones(sampleZones(1))
+  const zones = sampleZones(1)
+  const responder = await started(t, { zones })
   t.equal((await askUdp(responder.address, queryBytes(SHOP, 'A'))).answers.length, 1)
+  const records: ResourceRecord[] = [{ name: SHOP, ttlSeconds: 5, type: 'A', address: '127.10.1.2' }]
+  responder.forget(zones.zones[0]!.replace(EMPTY_PART, { records, names: [] }))
+  t.equal((await askUdp(responder.address, queryBytes(SHOP, 'A'))).answers.length, 2)
 })
 
 t.test('a port that is taken for TCP or UDP is an error, and nothing is held', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { ResourceRecord } from '../../src/dns/record.ts'
-import { ZoneSet } from '../../src/dns/zone.ts'
+import { EMPTY_PART, Zone, ZoneSet } from '../../src/dns/zone.ts'
 import { APEX, apexRecords, sampleZones } from './sample-zone.ts'
 
 const SHOP = `web.shop.${APEX}`
@@ -118,4 +118,34 @@ t.test('a zone that cannot be right is not made', async (t) => {
   t.throws(make(apexRecords('localspace')), /outside/)
   t.throws(make(apexRecords(APEX), ['example.com']), /outside/)
   t.throws(make(apexRecords(APEX), ['a..b']), /not a domain name/)
+})
+
+t.test('a part that is replaced takes along what nothing else needs', async (t) => {
+  const address = (name: string, address: string, ttlSeconds = 5): ResourceRecord => {
+    return { name, ttlSeconds, type: 'A', address }
+  }
+  const zones = new ZoneSet([{ apex: APEX, records: apexRecords(APEX), names: [] }])
+  const zone = zones.zones[0] as Zone
+  const shop = { records: [address(`1.${SHOP}`, '127.10.1.1'), address(SHOP, '127.10.1.1', 2)], names: [] }
+  const idle = { records: [address(SHOP, '127.10.1.2')], names: [`web.idle.${APEX}`] }
+  const before = [...zone.nodes.keys()]
+  zone.replace(EMPTY_PART, shop)
+  zone.replace(EMPTY_PART, idle)
+  const both = zones.lookup(SHOP, 'A')
+  t.match(both, { records: [{ ttlSeconds: 2 }, { ttlSeconds: 2 }] })
+  zone.replace(shop, EMPTY_PART)
+  t.match(zones.lookup(SHOP, 'A'), { records: [{ address: '127.10.1.2', ttlSeconds: 5 }] }, 'its own TTL again')
+  t.equal(zones.lookup(`1.${SHOP}`, 'A').kind, 'nxdomain')
+  t.equal(zones.lookup(`shop.${APEX}`, 'A').kind, 'nodata')
+  zone.replace(idle, EMPTY_PART)
+  t.strictSame([...zone.nodes.keys()], before)
+})
+
+t.test('a part that cannot be right changes nothing', async (t) => {
+  const zone = new Zone({ apex: APEX, records: apexRecords(APEX), names: [] })
+  const before = [...zone.nodes.keys()]
+  t.throws(() => zone.replace(EMPTY_PART, { records: [], names: [SHOP, 'example.com'] }), /outside/)
+  t.throws(() => zone.replace(EMPTY_PART, { records: apexRecords(APEX, 2), names: [SHOP] }), /exactly one SOA/)
+  t.strictSame([...zone.nodes.keys()], before)
+  t.equal(zone.authority.serial, 1)
 })
