@@ -108,6 +108,17 @@ a rule without such a piece, or with none but what every exchange needs, is a fa
 |---|---|---|---|
 ${rows.join('\n')}
 
+What time, number or the end of a connection decides is held by named tests of \`test/proxy/\`:
+
+| what | tests |
+|---|---|
+| who may come in, and what a reload takes away | \`access\`, \`client-address\`, \`withdrawal\`, \`route\` |
+| every error code: status, body in three forms, log line and metric together | \`error-codes\`, \`router-error\` |
+| every timeout, with a clock that the test moves | \`timeouts\` |
+| clients that are slow, stop reading, close their side or leave | \`slow-clients\`, \`leaks\` |
+| limits of connections, of the queue, of tries and of retries | \`connection-limits\`, \`claiming\`, \`retry-budget\`, \`kept-connections\` |
+| the end of a dyno, and of the router | \`dyno-drains\`, \`drain\` |
+
 "Heroku" is what Heroku documents of its routers, "Vegur" its published router \`heroku/vegur\`, "Postern" a decision of our own.
 
 ## Where we differ from Heroku on purpose
