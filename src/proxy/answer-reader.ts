@@ -97,17 +97,17 @@ export class AnswerReader {
 
   // --- Reading -------------------------------------------------------------------------------------------------------
 
-  /** The first `count` bytes were read and are overwritten after this call. */
-  read(bytes: Buffer, count: number): void {
+  /** `bytes` from `start` to `end` were read, and are overwritten after this call. */
+  read(bytes: Buffer, start: number, end: number): void {
     if (this.#reading === Reading.tunnel) {
-      this.#owner.tunnelBytesCame(bytes, 0, count)
+      this.#owner.tunnelBytesCame(bytes, start, end)
     } else if (this.#ahead.length > 0) {
       const ahead = this.#ahead
-      ahead.append(bytes, 0, count)
+      ahead.append(bytes, start, end)
       ahead.consume(this.#consume(ahead.bytes, ahead.start, ahead.end) - ahead.start)
     } else {
-      const used = this.#consume(bytes, 0, count)
-      if (used < count) this.#ahead.append(bytes, used, count)
+      const used = this.#consume(bytes, start, end)
+      if (used < end) this.#ahead.append(bytes, used, end)
     }
   }
 

@@ -196,11 +196,11 @@ export class BackendConnection extends PeerSocket implements BackendSide, Answer
 
   // --- What the dyno says --------------------------------------------------------------------------------------------
 
-  onRead(count: number, bytes: Buffer): void {
+  onRead(bytes: Buffer, start: number, end: number): void {
     try {
       this.#touch()
-      this.#reader.read(bytes, count)
-      this.reads.filled(count, this.#reader.streaming)
+      this.#reader.read(bytes, start, end)
+      this.reads.filled(end - start, this.#reader.streaming)
     } catch (error) {
       this.failed(error)
     }

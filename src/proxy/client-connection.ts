@@ -169,11 +169,10 @@ export class ClientConnection extends PeerSocket implements ClientSide, RequestR
 
   protected connected(): void {}
 
-  /** The socket read `count` bytes into the shared buffer, which is overwritten after this call. */
-  onRead(count: number, bytes: Buffer): void {
+  onRead(bytes: Buffer, start: number, end: number): void {
     try {
-      this.#reader.read(bytes, count)
-      this.reads.filled(count, this.#reader.streaming)
+      this.#reader.read(bytes, start, end)
+      this.reads.filled(end - start, this.#reader.streaming)
     } catch (error) {
       this.failed(error)
     }

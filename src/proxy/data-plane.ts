@@ -20,6 +20,7 @@ import { Listeners } from './listeners.ts'
 import { Pipeline, type PipelineHost } from './pipeline.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import type { Transport } from './transport.ts'
+import { turn } from './turn.ts'
 
 export interface DataPlaneOptions {
   readonly snapshot: SnapshotData
@@ -130,6 +131,8 @@ export class DataPlane implements ClientsHost, ListenerHost, PipelineHost, DynoD
    * `tunnelsMs`, the same unless said otherwise.
    */
   async stop(drainMs: number, tunnelsMs: number = drainMs): Promise<void> {
+    // What has come is served: a client whose request is here is not idle.
+    turn.deliver()
     this.closing = true
     this.#listeners.close()
     const host = {

@@ -3,14 +3,14 @@ import { readLastWords } from './last-words.ts'
 import { ReadBuffer } from './read-buffer.ts'
 import { findInternals, type HandleRequest, type HandleUser, type TcpHandle } from './tcp-handle.ts'
 import type { Transport, TransportOwner } from './transport.ts'
-import { type TurnWriter, turnWrites } from './turn-writes.ts'
+import { type TurnReader, type TurnWriter, turn } from './turn.ts'
 
 /**
  * A connection on the handle that `net.Socket` is built on, without the stream machinery around it: for a request that passes through, two
  * stream writes and two reads cost as much as everything else that is done for it, and a socket with its two stream states holds 3 KiB.
  * Where the handles of Node are not as they should be (`tcp-handle.ts`) there is `SocketTransport`.
  */
-export class HandleTransport implements Transport, HandleUser, TurnWriter {
+export class HandleTransport implements Transport, HandleUser, TurnReader, TurnWriter {
   readonly reads = new ReadBuffer()
   #owner: TransportOwner | null = null
   /** null once it is closing. */
@@ -20,6 +20,8 @@ export class HandleTransport implements Transport, HandleUser, TurnWriter {
   readonly #heedsLastWords: boolean
   #wantsReading = true
   #reading = false
+  /** Something that it read waits for the end of the reads of this turn. */
+  #kept = false
   /** Text that goes out at the end of this turn, or before the next other write. */
   #pendingText = ''
   /** Writes that the kernel did not take whole. */
@@ -109,14 +111,32 @@ export class HandleTransport implements Transport, HandleUser, TurnWriter {
   /** The buffer for the next read; undefined: the same again. */
   received(result: number): Buffer | undefined {
     if (this.#handle === null || result === 0) return undefined
+    const { reads } = this
+    if (result > 0 && result <= SHORT_READ_BYTES && reads.shared) {
+      this.#kept = true
+      turn.keep(this, reads.current, result)
+      return undefined
+    }
+    this.#deliverKept()
+    if (this.#handle === null) return undefined
     if (result > 0) {
-      this.#owner!.onRead(result, this.reads.current)
-      return this.reads.next()
+      this.#owner!.onRead(reads.current, 0, result)
+      return reads.next()
     }
     const error = getSystemErrorName(result)
     if (error === 'EOF') this.#peerClosed()
     else this.#break(error)
     return undefined
+  }
+
+  /** What was read before goes first. */
+  #deliverKept(): void {
+    if (this.#kept) turn.deliver()
+  }
+
+  deliver(bytes: Buffer, start: number, end: number): void {
+    this.#kept = false
+    if (this.#handle !== null) this.#owner!.onRead(bytes, start, end)
   }
 
   #peerClosed(): void {
@@ -130,7 +150,7 @@ export class HandleTransport implements Transport, HandleUser, TurnWriter {
 
   writeText(text: string): boolean {
     if (!this.writable) return true
-    if (turnWrites.afterReads || this.#unfinishedWrites > 0) {
+    if (turn.writing || this.#unfinishedWrites > 0) {
       this.writeOut()
       return this.#dispatched(this.#handle!.writeLatin1String(spareWrite, text), null)
     }
@@ -138,7 +158,7 @@ export class HandleTransport implements Transport, HandleUser, TurnWriter {
     this.#pendingText += text
     // Requests that came ahead in one read can be answered hundreds of times in one turn: what a slow client does not take has to be told.
     if (this.#pendingText.length > MOST_PENDING_BYTES) return this.writeOut()
-    if (first && text !== '') turnWrites.add(this)
+    if (first && text !== '') turn.add(this)
     return true
   }
 
@@ -279,12 +299,13 @@ export class HandleTransport implements Transport, HandleUser, TurnWriter {
   }
 
   #break(error: string): void {
+    this.#deliverKept()
     if (this.#handle === null) return
     this.#broken = true
     this.#error = error
     if (this.#heedsLastWords && !this.#connecting) {
       readLastWords(this.#handle.fd, (count, bytes) => {
-        this.#owner!.onRead(count, bytes)
+        this.#owner!.onRead(bytes, 0, count)
         return this.#handle !== null && this.#wantsReading
       })
     }
@@ -292,6 +313,8 @@ export class HandleTransport implements Transport, HandleUser, TurnWriter {
   }
 }
 
+/** Heads and what is as short: to copy them costs less than to look at each between two system calls. */
+const SHORT_READ_BYTES = 2_048
 /** Texts of one turn that wait for its end. */
 const MOST_PENDING_BYTES = 16_384
 

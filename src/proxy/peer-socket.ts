@@ -29,7 +29,7 @@ export abstract class PeerSocket implements TransportOwner {
     this.#highWaterBytes = highWaterBytes
   }
 
-  abstract onRead(count: number, bytes: Buffer): void
+  abstract onRead(bytes: Buffer, start: number, end: number): void
 
   onConnect(): void {
     this.run(this.connected)

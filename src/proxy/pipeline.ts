@@ -13,7 +13,7 @@ import { letGo, release } from './release.ts'
 import { findApp, outOfService } from './route.ts'
 import { statusOf } from './router-error.ts'
 import { Tunnels } from './tunnels.ts'
-import { turnWrites } from './turn-writes.ts'
+import { turn } from './turn.ts'
 import type { GiveUpCode } from './wait-queue.ts'
 
 /** What the pipeline works with. */
@@ -101,7 +101,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
       x.backend = idle
       x.phase = Phase.taking
       idle.take(x)
-      if (this.#taking.push(x) === 1) setImmediate(this.#serveTaken)
+      if (this.#taking.push(x) === 1) turn.afterReads(this.#serveTaken)
       return
     }
     x.phase = Phase.connecting
@@ -120,12 +120,10 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     const exchanges = this.#taking
     this.#taking = this.#taken
     this.#taken = exchanges
-    turnWrites.afterReads = true
     for (const x of exchanges) {
       if (x.phase === Phase.taking) (x.backend as BackendConnection).checked()
     }
     exchanges.length = 0
-    turnWrites.afterReads = false
   }
 
   #takeAnother(x: Exchange): void {

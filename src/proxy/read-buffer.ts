@@ -24,6 +24,11 @@ export class ReadBuffer {
     return this.#current!
   }
 
+  /** It is the one that all sockets read into. */
+  get shared(): boolean {
+    return this.#current === shared
+  }
+
   /** For the next read: to be asked before the first one and after each. undefined: the one in use. */
   next(): Buffer | undefined {
     const current = this.#current

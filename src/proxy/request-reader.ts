@@ -119,19 +119,19 @@ export class RequestReader {
 
   // --- Reading -------------------------------------------------------------------------------------------------------
 
-  /** The first `count` bytes were read and are overwritten after this call. */
-  read(bytes: Buffer, count: number): void {
+  /** `bytes` from `start` to `end` were read, and are overwritten after this call. */
+  read(bytes: Buffer, start: number, end: number): void {
     if (this.#reading === Reading.tunnel) {
-      this.#owner.tunnelBytesCame(bytes, 0, count)
+      this.#owner.tunnelBytesCame(bytes, start, end)
     } else if (this.#ahead.length > 0) {
-      this.#ahead.append(bytes, 0, count)
+      this.#ahead.append(bytes, start, end)
       this.readAhead()
     } else {
       this.#consuming = true
-      const used = this.#consume(bytes, 0, count)
+      const used = this.#consume(bytes, start, end)
       this.#consuming = false
-      if (used === count) return
-      this.#ahead.append(bytes, used, count)
+      if (used === end) return
+      this.#ahead.append(bytes, used, end)
       this.#boundAhead()
     }
   }

@@ -26,7 +26,7 @@ export class SocketTransport implements Transport {
       onread: {
         buffer: () => this.reads.next(),
         callback: (count: number) => {
-          this.#owner!.onRead(count, this.reads.current)
+          this.#owner!.onRead(this.reads.current, 0, count)
           return !socket.isPaused()
         },
       },
@@ -147,7 +147,7 @@ export class SocketTransport implements Transport {
     socket._destroy = (error, callback) => {
       if (error !== null && !socket.connecting) {
         readLastWords(socket._handle?.fd ?? -1, (count, bytes) => {
-          this.#owner!.onRead(count, bytes)
+          this.#owner!.onRead(bytes, 0, count)
           return !socket.isPaused() && !this.#closed
         })
       }

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts'
+import { turn } from './turn.ts'
 
 /** Timeouts are seconds; a tenth of one is near enough and lets ten thousands of connections share ten wake-ups a second. */
 export const TICK_MS = 100
@@ -86,12 +87,14 @@ export class TimerWheel {
 
   /** Ticks the clock and the wheel until `stop`; does not keep the process alive. */
   start(): void {
-    // The clock ticks before sockets are read, timers end after: what came while the process was busy counts as having come in time.
+    // The clock ticks before sockets are read, timers end after what was read was looked at: what came while the process was busy counts as having
+    // come in time.
     const tick = () => {
       this.clock.tick()
       setImmediate(advance)
     }
     const advance = () => {
+      turn.deliver()
       if (this.#interval !== null) this.advance()
     }
     this.#interval ??= setInterval(tick, TICK_MS).unref()

@@ -2,8 +2,8 @@ import type { ReadBuffer } from './read-buffer.ts'
 
 /** Who reads from a connection and writes to it. */
 export interface TransportOwner {
-  /** `count` bytes came, at the start of `bytes`. They are overwritten after this call, unless `reads.lend` keeps them. */
-  onRead(count: number, bytes: Buffer): void
+  /** `bytes` from `start` to `end` came. They are overwritten after this call, unless `reads.lend` keeps them. */
+  onRead(bytes: Buffer, start: number, end: number): void
   /** It was opened from here, and is open. */
   onConnect(): void
   /** The peer closed its side. */

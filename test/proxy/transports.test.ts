@@ -14,8 +14,8 @@ class Recorder implements TransportOwner {
   read = ''
   #wake: () => void = () => {}
 
-  onRead(count: number, bytes: Buffer): void {
-    this.read += bytes.latin1Slice(0, count)
+  onRead(bytes: Buffer, start: number, end: number): void {
+    this.read += bytes.latin1Slice(start, end)
     this.#wake()
   }
   onConnect(): void {
