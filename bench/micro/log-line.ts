@@ -44,11 +44,11 @@ const shop = new RouterMetrics().app('shop')
 const baseline = measure('(filling the record)', 0, fill)
 measure('logfmt line', baseline, (call) => {
   fill(call)
-  buffer.write(formatLogfmt(record))
+  buffer.write(formatLogfmt(record, clock.timestamp()))
 })
 measure('JSON line', baseline, (call) => {
   fill(call)
-  buffer.write(formatJson(record))
+  buffer.write(formatJson(record, clock.timestamp()))
 })
 measure('of which timestamp', 0, () => buffer.write(clock.timestamp()))
 measure('counters, answered', 0, (call) => shop.finished(200, '', call % 90, call % 80, 0, 100))

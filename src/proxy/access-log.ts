@@ -1,5 +1,3 @@
-import { LogClock } from '../telemetry/log-clock.ts'
-
 /**
  * What is logged of one request, or of a client that was refused before it sent one. Every field from the start, so that one
  * object can be filled again and again and keeps its shape. Strings may be anything that a client or a dyno sent, but for sock, at,
@@ -40,22 +38,78 @@ export class AccessRecord {
   notRetried = ''
 }
 
-export type FormatLine = (x: AccessRecord, timestamp?: string) => string
+/** `timestamp`: when it ended, as LogClock gives it. */
+export type FormatLine = (x: AccessRecord, timestamp: string) => string
 
 /** A target that is longer was refused for that, and its log line need not tell more of it. */
 const MAX_PATH_LENGTH = 8192
 /** Of any other value: a line has its bound, and nobody can write books into the log. */
 const MAX_VALUE_LENGTH = 1024
 
-const clock = new LogClock()
-
 /** One line, ASCII, with its line feed. */
-export function formatLogfmt(x: AccessRecord, timestamp: string = clock.timestamp()): string {
-  const connect = x.connectMs < 0 ? '' : `${Math.trunc(x.connectMs)}ms`
-  const service = x.serviceMs < 0 ? '' : `${Math.trunc(x.serviceMs)}ms`
+export function formatLogfmt(x: AccessRecord, timestamp: string): string {
+  return `${timestamp}${opening(x)}${quotable(x.path, MAX_PATH_LENGTH)}" host=${bare(x.host)} request_id=${bare(x.requestId)} fwd="${quotable(x.forwardedFor)}" dyno=${bare(x.dyno)}${times(x)}${x.bytes < 0 ? '' : x.bytes}${ending(x)}`
+}
+
+// Parts of lines that come again and again are kept as they were made: a line of fewer pieces costs half as much.
+
+/** So many of each part; which one a record's may be in follows from the record. */
+const KEPT_PARTS = 64
+
+const openings = Array.from({ length: KEPT_PARTS }, () => ({ method: '', text: '' }))
+
+/** Up to the path. */
+function opening(x: AccessRecord): string {
+  if (x.code !== '' || x.sock !== '' || x.cause !== '' || x.at !== 'info') {
+    return ` postern[router]: ${outcome(x)} method=${bare(x.method)} path="`
+  }
+  const kept = openings[x.method.length % KEPT_PARTS]!
+  if (kept.method !== x.method || kept.text === '') {
+    kept.method = x.method
+    kept.text = ` postern[router]: at=info method=${bare(x.method)} path="`
+  }
+  return kept.text
+}
+
+const timeParts = Array.from({ length: KEPT_PARTS }, () => ({ connectMs: -1, serviceMs: -1, status: 0, text: '' }))
+
+/** From the dyno's name up to the count of bytes. */
+function times(x: AccessRecord): string {
+  const connectMs = Math.trunc(x.connectMs)
+  const serviceMs = Math.trunc(x.serviceMs)
+  const { status } = x
+  const kept = timeParts[serviceMs & (KEPT_PARTS - 1)]!
+  if (kept.serviceMs !== serviceMs || kept.connectMs !== connectMs || kept.status !== status || kept.text === '') {
+    kept.connectMs = connectMs
+    kept.serviceMs = serviceMs
+    kept.status = status
+    kept.text = ` connect=${x.connectMs < 0 ? '' : `${connectMs}ms`} service=${x.serviceMs < 0 ? '' : `${serviceMs}ms`} status=${status === 0 ? '' : status} bytes=`
+  }
+  return kept.text
+}
+
+const endings = Array.from({ length: KEPT_PARTS }, () => ({ app: '', az: '', release: '', protocol: '', text: '' }))
+
+/** After the count of bytes. */
+function ending(x: AccessRecord): string {
+  if (x.tls || x.retries !== 0 || x.notRetried !== '') return endingOf(x)
+  const { app, az, release, protocol } = x
+  const kept = endings[(app.length * 7 + (az === '' ? 0 : az.charCodeAt(az.length - 1))) % KEPT_PARTS]!
+  const same = kept.app === app && kept.az === az && kept.release === release && kept.protocol === protocol
+  if (!same || kept.text === '') {
+    kept.app = app
+    kept.az = az
+    kept.release = release
+    kept.protocol = protocol
+    kept.text = endingOf(x)
+  }
+  return kept.text
+}
+
+function endingOf(x: AccessRecord): string {
   const tls = x.tls ? `true tls_version=${x.tlsVersion}` : 'false'
   const notRetried = x.notRetried === '' ? '' : ` not_retried="${quotable(x.notRetried)}"`
-  return `${timestamp} postern[router]: ${outcome(x)} method=${bare(x.method)} path="${quotable(x.path, MAX_PATH_LENGTH)}" host=${bare(x.host)} request_id=${bare(x.requestId)} fwd="${quotable(x.forwardedFor)}" dyno=${bare(x.dyno)} connect=${connect} service=${service} status=${x.status === 0 ? '' : x.status} bytes=${x.bytes < 0 ? '' : x.bytes} protocol=${x.protocol} tls=${tls} app=${bare(x.app)} az=${bare(x.az)} release=${bare(x.release)} retries=${x.retries}${notRetried}\n`
+  return ` protocol=${x.protocol} tls=${tls} app=${bare(x.app)} az=${bare(x.az)} release=${bare(x.release)} retries=${x.retries}${notRetried}\n`
 }
 
 function outcome(x: AccessRecord): string {
@@ -70,7 +124,7 @@ function outcome(x: AccessRecord): string {
  * The same fields in the same order as one JSON object, ASCII, with its line feed. Numbers are numbers (connect and service in
  * milliseconds), unknown ones null.
  */
-export function formatJson(x: AccessRecord, timestamp: string = clock.timestamp()): string {
+export function formatJson(x: AccessRecord, timestamp: string): string {
   const connect = x.connectMs < 0 ? 'null' : Math.trunc(x.connectMs)
   const service = x.serviceMs < 0 ? 'null' : Math.trunc(x.serviceMs)
   const sock = x.sock === '' ? '' : `"sock":"${x.sock}",`

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { turn } from './turn.ts'
 
 /** Where the time comes from; tests have their own. */
 export interface TimeSource {
@@ -18,15 +19,34 @@ export class Clock {
   date = ''
   readonly #source: TimeSource
   #dateSecond = -1
+  /** Both as of `#moment`. */
+  #exactMs = 0
+  #exactUnixMs = 0
+  #moment = 0
 
   constructor(source: TimeSource = SYSTEM_TIME) {
     this.#source = source
     this.tick()
   }
 
-  /** Monotonic milliseconds with their fractions, asked for now. */
+  /** Monotonic milliseconds with their fractions: of now, or of the beginning of the present moment of a turn, since to ask is dear. */
   exactMs(): number {
-    return this.#source.monotonicMs()
+    if (turn.moment === 0) return this.#source.monotonicMs()
+    if (turn.moment !== this.#moment) this.#look()
+    return this.#exactMs
+  }
+
+  /** The same in milliseconds since 1970. */
+  unixMs(): number {
+    if (turn.moment === 0) return this.#source.unixMs()
+    if (turn.moment !== this.#moment) this.#look()
+    return this.#exactUnixMs
+  }
+
+  #look(): void {
+    this.#exactMs = this.#source.monotonicMs()
+    this.#exactUnixMs = this.#source.unixMs()
+    this.#moment = turn.moment
   }
 
   tick(): void {

@@ -49,7 +49,7 @@ export class Forward implements AnswerHandler {
       port: String(client.destinationPort),
       host: head.authority,
       requestId: x.requestId,
-      requestStartMs: Date.now(),
+      requestStartMs: this.#host.clock.unixMs(),
       forwarded: headers.forwarded ? forwardedElement(head.forwarded, facts, head.authority, 'http') : '',
       traceparent: headers.traceparent ? traceparent(head.traceparent) : '',
       via: headers.via,

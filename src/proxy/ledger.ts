@@ -1,3 +1,4 @@
+import { LogClock } from '../telemetry/log-clock.ts'
 import type { RouterMetrics } from '../telemetry/router-metrics.ts'
 import { type BlockReason, blockCause, type ClientFacts } from './access.ts'
 import { AccessRecord, type FormatLine } from './access-log.ts'
@@ -13,6 +14,7 @@ export interface AccessLog {
 /** Where every exchange is entered once, at its end, and every client that was not let in: counted, and a line in the access log. */
 export class Ledger {
   readonly #clock: Clock
+  readonly #logClock: LogClock
   readonly #metrics: RouterMetrics
   readonly #accessLog: AccessLog | null
   /** Of exchanges: filled again for each. */
@@ -21,6 +23,10 @@ export class Ledger {
   /** `accessLog` null: no lines. */
   constructor(clock: Clock, metrics: RouterMetrics, accessLog: AccessLog | null) {
     this.#clock = clock
+    this.#logClock = new LogClock(
+      () => clock.unixMs(),
+      () => clock.exactMs(),
+    )
     this.#metrics = metrics
     this.#accessLog = accessLog
   }
@@ -55,7 +61,7 @@ export class Ledger {
     record.app = x.app === null ? '' : x.app.name
     record.retries = x.retries
     record.notRetried = x.notRetried
-    this.#write(record)
+    this.#write(record, nowMs)
   }
 
   /** P01 before a request was read. */
@@ -77,9 +83,9 @@ export class Ledger {
     this.#metrics.noApp.finished(status, 'H22', 0, -1, 0, bytes)
   }
 
-  #write(record: AccessRecord): void {
+  #write(record: AccessRecord, nowMs: number = this.#clock.exactMs()): void {
     const log = this.#accessLog
-    if (log !== null) log.write(log.format(record))
+    if (log !== null) log.write(log.format(record, this.#logClock.timestamp(nowMs)))
   }
 }
 

@@ -13,6 +13,8 @@ export interface TurnWriter {
 const ROOM_BYTES = 65_536
 /** So many reads wait at most: it bounds what the first of a long turn waits for the others. */
 const MAX_READS = 512
+/** Some hundred microseconds. */
+const READS_PER_MOMENT = 16
 /** So many connections wait at most to write, for the same reason. */
 const MAX_WRITERS = 64
 
@@ -25,6 +27,8 @@ const MAX_WRITERS = 64
 class Turn {
   /** Writes are the step that is on: none need wait any longer. */
   writing = false
+  /** Number of the present moment; 0 between turns. What happens within one is so close together that it may as well have the same time. */
+  moment = 0
   readonly #bytes = Buffer.allocUnsafeSlow(ROOM_BYTES)
   /** null: was delivered. */
   readonly #readers: (TurnReader | null)[] = new Array(MAX_READS).fill(null)
@@ -37,6 +41,7 @@ class Turn {
   #called: (() => void)[] = []
   readonly #writers: TurnWriter[] = []
   #due = false
+  #moments = 0
 
   /** The first `count` of `bytes` are kept for `reader` until the reads of this turn are over. `count` is small against the room that there is. */
   keep(reader: TurnReader, bytes: Buffer, count: number): void {
@@ -57,12 +62,20 @@ class Turn {
     // By a field: what is asked for within a delivery, or left when one throws, goes on after it.
     while (this.#delivered < this.#reads) {
       const i = this.#delivered++
+      if (i % READS_PER_MOMENT === 0) this.#nextMoment()
       const reader = this.#readers[i]!
       this.#readers[i] = null
       reader.deliver(this.#bytes, i === 0 ? 0 : this.#ends[i - 1]!, this.#ends[i]!)
     }
     this.#reads = 0
     this.#delivered = 0
+    this.moment = 0
+  }
+
+  #nextMoment(): void {
+    // Whole numbers up to 2^31 are the cheapest.
+    this.#moments = (this.#moments % 2 ** 30) + 1
+    this.moment = this.#moments
   }
 
   /** `step` is called once, when all that can be read now was read and looked at. */
@@ -87,11 +100,13 @@ class Turn {
     this.#due = false
     this.deliver()
     this.writing = true
+    this.#nextMoment()
     const steps = this.#afterReads
     this.#afterReads = this.#called
     this.#called = steps
     for (let i = 0; i < steps.length; i++) steps[i]!()
     steps.length = 0
+    this.moment = 0
     this.#writeOut()
     this.writing = false
   }

@@ -21,6 +21,8 @@ export class LogClock {
   #secondBeganMs = Number.NEGATIVE_INFINITY
   /** `2026-04-26T16:58:32.` */
   #second = ''
+  #lastMs = Number.NaN
+  #last = ''
 
   constructor(wallMs: () => number = Date.now, monotonicMs: () => number = () => performance.now()) {
     this.#wallMs = wallMs
@@ -28,17 +30,21 @@ export class LogClock {
     this.#originMs = wallMs() - monotonicMs()
   }
 
-  timestamp(): string {
-    let intoSecondMs = this.#originMs + this.#monotonicMs() - this.#secondBeganMs
-    if (!(intoSecondMs >= 0 && intoSecondMs < 1000)) intoSecondMs = this.#beginSecond()
+  /** Of now, or of a monotonic time that is about now. */
+  timestamp(monotonicMs: number = this.#monotonicMs()): string {
+    if (monotonicMs === this.#lastMs) return this.#last
+    let intoSecondMs = this.#originMs + monotonicMs - this.#secondBeganMs
+    if (!(intoSecondMs >= 0 && intoSecondMs < 1000)) intoSecondMs = this.#beginSecond(monotonicMs)
     const wholeMs = Math.trunc(intoSecondMs)
     const micros = Math.trunc((intoSecondMs - wholeMs) * 1000)
-    return this.#second + THREE_DIGITS[wholeMs]! + MICROSECONDS[micros]!
+    this.#lastMs = monotonicMs
+    this.#last = this.#second + THREE_DIGITS[wholeMs]! + MICROSECONDS[micros]!
+    return this.#last
   }
 
-  #beginSecond(): number {
+  #beginSecond(monotonicMs: number): number {
     const wallMs = this.#wallMs()
-    let nowMs = this.#originMs + this.#monotonicMs()
+    let nowMs = this.#originMs + monotonicMs
     if (Math.abs(nowMs - wallMs) > TOLERANCE_MS) {
       this.#originMs += wallMs - nowMs
       nowMs = wallMs

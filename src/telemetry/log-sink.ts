@@ -2,7 +2,7 @@ import { type LogDestination, openDestination } from './log-destination.ts'
 
 /** Takes lines and never makes anyone wait: what the destination is too slow for is dropped and counted. */
 export interface LogSink {
-  /** One whole line with its line feed. */
+  /** One whole line of ASCII with its line feed. */
   write(line: string): void
   /** After the file was moved away (logrotate). A file that cannot be opened is reported as trouble, and the old one stays in use. */
   reopen(): void
@@ -80,7 +80,7 @@ class BatchingSink implements LogSink {
       return
     }
     // Copied now rather than kept as text: a line is built of some fifty pieces, which would outlive a garbage collection.
-    chunk.bytes += chunk.buffer.write(line, chunk.bytes)
+    chunk.bytes += chunk.buffer.latin1Write(line, chunk.bytes)
     chunk.lines += 1
     if (this.#batchTimer === null) this.#batchTimer = setTimeout(() => this.#batchOver(), BATCH_MS)
   }
@@ -120,16 +120,14 @@ class BatchingSink implements LogSink {
   /** The chunk to put the line in; null when it is to be dropped. */
   #roomFor(line: string): Chunk | null {
     if (this.#over) return null
-    // UTF-8 takes at most three bytes for each UTF-16 unit; to count them exactly is dear, and wanted for giants only.
-    const mostBytes = line.length * 3
     const filling = this.#filling
     if (filling !== null) {
-      if (filling.bytes + mostBytes <= filling.buffer.length) return filling
+      if (filling.bytes + line.length <= filling.buffer.length) return filling
       this.#waiting.push(filling)
       this.#filling = null
       this.#pump()
     }
-    const size = mostBytes <= CHUNK_BYTES ? CHUNK_BYTES : Buffer.byteLength(line)
+    const size = Math.max(line.length, CHUNK_BYTES)
     if (this.#heldBytes + size > this.#maxBytes) return null
     this.#heldBytes += size
     this.#filling = size === CHUNK_BYTES ? this.#spareChunk() : newChunk(size)

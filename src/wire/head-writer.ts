@@ -82,16 +82,18 @@ export function writeRequestHead(head: RequestHead, f: ForwardFields): string {
   if (lines.scanned - 2 > run) out += text.substring(run, lines.scanned - 2)
   if (!lines.has(HOST)) out += `Host: ${head.authority}\r\n`
   if (f.chunkedBody) out += 'Transfer-Encoding: chunked\r\n'
-  else if (f.contentLength >= 0) out += `Content-Length: ${f.contentLength}\r\n`
+  else if (f.contentLength >= 0) out += lengthLine(f.contentLength)
   if (f.expectContinue) out += 'Expect: 100-continue\r\n'
-  out += `X-Forwarded-For: ${f.forwardedFor}\r\nX-Forwarded-Proto: ${f.proto}\r\nX-Forwarded-Port: ${f.port}\r\nX-Forwarded-Host: ${f.host}\r\nX-Request-Start: ${startText(f.requestStartMs)}\r\nX-Request-Id: ${f.requestId}\r\n`
+  out += `${beforeHost(f)}${f.host}${beforeId(f.requestStartMs)}${f.requestId}\r\n`
   if (f.forwarded !== '') out += `Forwarded: ${f.forwarded}\r\n`
   if (ownTrace) out += `traceparent: ${f.traceparent}\r\n`
-  out += via(head.via, line.minorVersion, f.via)
+  out += viaLine(head.via, line.minorVersion, f.via)
   if (f.connection === 'upgrade') return `${out}Upgrade: ${head.upgrade}\r\nConnection: upgrade\r\n\r\n`
   // RFC 9110 §10.1.4: who sends TE names it in Connection.
   if (head.teTrailers) return `${out}TE: trailers\r\nConnection: ${f.connection}, TE\r\n\r\n`
-  return `${out}Connection: ${f.connection}\r\n\r\n`
+  return f.connection === 'keep-alive'
+    ? `${out}Connection: keep-alive\r\n\r\n`
+    : `${out}Connection: ${f.connection}\r\n\r\n`
 }
 
 /** The head for the client, always HTTP/1.1 (RFC 9110 §2.5); an interim answer's (1xx) too. */
@@ -116,35 +118,79 @@ export function writeResponseHead(head: ResponseHead, f: AnswerFields): string {
   if (lines.scanned - 2 > run) out += text.substring(run, lines.scanned - 2)
   const { status } = head
   if (status >= 200) {
-    if (f.framing === 'length') out += `Content-Length: ${head.contentLength}\r\n`
+    if (f.framing === 'length') out += lengthLine(head.contentLength)
     else if (f.framing === 'chunked') out += 'Transfer-Encoding: chunked\r\n'
     // What a GET would have had (RFC 9110 §8.6); never in a 204.
-    else if (f.framing === 'none' && head.contentLength >= 0 && status !== 204)
-      out += `Content-Length: ${head.contentLength}\r\n`
+    else if (f.framing === 'none' && head.contentLength >= 0 && status !== 204) out += lengthLine(head.contentLength)
     if (!head.hasServer) out += 'Server: postern\r\n'
-    if (!head.hasDate) out += `Date: ${f.date}\r\n`
+    if (!head.hasDate) out += dateLine(f.date)
   }
   if (ownRequestId) out += `X-Request-Id: ${f.requestId}\r\n`
-  out += via(head.via, line.minorVersion, f.via)
+  out += viaLine(head.via, line.minorVersion, f.via)
   if (f.upgrade) return `${out}Upgrade: ${head.upgrade}\r\nConnection: upgrade\r\n\r\n`
   if (status < 200) return `${out}\r\n`
   if (!f.keepAlive) return `${out}Connection: close\r\n\r\n`
   return f.clientMinorVersion === 0 ? `${out}Connection: keep-alive\r\n\r\n` : `${out}\r\n`
 }
 
-let lastStartMs = -1
-let lastStartText = ''
+// Every piece of a text costs to join and to copy. Lines whose parts are the same for many heads in a row are made when one of them changes.
 
-/** Many requests begin in the same millisecond, and thirteen digits are dear. */
-function startText(unixMs: number): string {
-  if (unixMs !== lastStartMs) {
-    lastStartMs = unixMs
-    lastStartText = String(unixMs)
+let lastLength = -1
+let lastLengthLine = ''
+
+function lengthLine(length: number): string {
+  if (length !== lastLength) {
+    lastLength = length
+    lastLengthLine = `Content-Length: ${length}\r\n`
   }
-  return lastStartText
+  return lastLengthLine
 }
 
-function via(received: string, minorVersion: 0 | 1, pseudonym: string): string {
-  const own = `1.${minorVersion} ${pseudonym}\r\n`
-  return received === '' ? `Via: ${own}` : `Via: ${received}, ${own}`
+let lastDate = ''
+let lastDateLine = ''
+
+function dateLine(date: string): string {
+  if (date !== lastDate) {
+    lastDate = date
+    lastDateLine = `Date: ${date}\r\n`
+  }
+  return lastDateLine
+}
+
+const lastOrigin = { forwardedFor: '', proto: '', port: '', text: '' }
+
+/** From X-Forwarded-For up to the value of X-Forwarded-Host. */
+function beforeHost({ forwardedFor, proto, port }: ForwardFields): string {
+  const last = lastOrigin
+  if (forwardedFor !== last.forwardedFor || port !== last.port || proto !== last.proto) {
+    last.forwardedFor = forwardedFor
+    last.proto = proto
+    last.port = port
+    last.text = `X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Port: ${port}\r\nX-Forwarded-Host: `
+  }
+  return last.text
+}
+
+let lastStartMs = -1
+let lastStart = ''
+
+/** From the end of X-Forwarded-Host up to the value of X-Request-Id: many requests begin in the same millisecond. */
+function beforeId(startMs: number): string {
+  if (startMs !== lastStartMs) {
+    lastStartMs = startMs
+    lastStart = `\r\nX-Request-Start: ${startMs}\r\nX-Request-Id: `
+  }
+  return lastStart
+}
+
+let lastPseudonym = ''
+/** By minor version. */
+const lastVia = ['', '']
+
+function viaLine(received: string, minorVersion: 0 | 1, pseudonym: string): string {
+  if (pseudonym !== lastPseudonym) {
+    lastPseudonym = pseudonym
+    for (const minor of [0, 1]) lastVia[minor] = `Via: 1.${minor} ${pseudonym}\r\n`
+  }
+  return received === '' ? lastVia[minorVersion]! : `Via: ${received}, 1.${minorVersion} ${pseudonym}\r\n`
 }

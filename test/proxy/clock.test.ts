@@ -1,4 +1,5 @@
 import t from 'tap'
+import { turn } from '../../src/proxy/turn.ts'
 import { ManualTime } from '../support/manual-time.ts'
 
 t.test('the date is that of RFC 9110, of the second of the last tick', async (t) => {
@@ -16,4 +17,26 @@ t.test('the time is whole milliseconds and never 0, which means "not armed" and 
   time.elapsedMs = 99.9
   time.clock.tick()
   t.equal(time.clock.nowMs, 100)
+})
+
+t.test('time is asked for once in a moment of a turn, and anew in the next', async (t) => {
+  const time = new ManualTime(5_000)
+  const { clock } = time
+  const seen: number[] = []
+  const look = (): void => {
+    time.elapsedMs += 1
+    seen.push(clock.exactMs(), clock.unixMs() - 5_000)
+  }
+  const bytes = Buffer.from('x')
+  look()
+  t.strictSame(seen.splice(0), [1, 1], 'between turns it is that of now')
+  for (let i = 0; i < 32; i++) turn.keep({ deliver: look }, bytes, 1)
+  turn.deliver()
+  t.strictSame(new Set(seen.splice(0)), new Set([2, 18]), 'one for each sixteen reads')
+  look()
+  t.strictSame(seen.splice(0), [34, 34])
+  turn.afterReads(look)
+  turn.afterReads(look)
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  t.strictSame(seen.splice(0), [35, 35, 35, 35], 'what comes after the reads is one moment')
 })

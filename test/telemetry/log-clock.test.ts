@@ -26,6 +26,15 @@ t.test('timestamps have six digits of a second and end in Z', async (t) => {
   t.equal(clock.timestamp(), '2026-04-26T16:58:32.999875Z')
 })
 
+t.test('a time that was read before can be given', async (t) => {
+  const { now, clock } = handSet(AT, 1000)
+  now.monotonicMs = 5000
+  now.wallMs = AT + 250
+  t.equal(clock.timestamp(1250), '2026-04-26T16:58:32.250000Z')
+  t.equal(clock.timestamp(1250), '2026-04-26T16:58:32.250000Z')
+  t.equal(clock.timestamp(1250.5), '2026-04-26T16:58:32.250500Z')
+})
+
 t.test('the second changes with the clock, also over midnight', async (t) => {
   const { now, clock } = handSet(Date.parse('2026-12-31T23:59:59.999Z'), 0)
   t.equal(clock.timestamp(), '2026-12-31T23:59:59.999000Z')
