@@ -12,6 +12,7 @@ export interface Options {
   readonly rounds: number
   readonly roundMs: number
   readonly warmUpMs: number
+  readonly settleMs: number
   /** Where the results go; null: nowhere. */
   readonly json: string | null
   /** Directory for CPU profiles of Postern; null: none. */
@@ -68,6 +69,7 @@ export function parseOptions(args: readonly string[]): Options {
     rounds: wholeNumber('--rounds', chosen.rounds),
     roundMs,
     warmUpMs: Math.min(roundMs, 2_000),
+    settleMs: values.quick ? 2_000 : 8_000,
     json: chosen.json ?? null,
     profile: chosen.profile ?? null,
   }

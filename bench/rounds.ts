@@ -3,6 +3,7 @@ import type { Contender } from './contenders/contender.ts'
 import { auditLogs, type Entry } from './entry.ts'
 import type { Note, Table } from './results.ts'
 import type { Measurement, Scenario } from './scenarios/scenario.ts'
+import { settle } from './settle.ts'
 import type { Stage } from './stage.ts'
 
 export interface Plan {
@@ -57,7 +58,12 @@ async function kept(stage: Stage, cast: Cast, plan: Plan, leftOut: Note[]): Prom
       await cast.fail(entry, scenario.name, error as Error)
     }
   }
-  for (const entry of [...parts.keys()]) await attempt(entry, () => scenario.warmUp(stage, entry))
+  for (const entry of [...parts.keys()]) {
+    await attempt(entry, async () => {
+      await settle(stage, entry)
+      await scenario.warmUp(stage, entry)
+    })
+  }
   for (let round = 1; round <= plan.rounds; round++) {
     for (const [entry, part] of [...parts]) {
       await attempt(entry, async () => {

@@ -52,6 +52,7 @@ async function measure(options: Options, wanted: Contender[], wantedScenarios: S
     pinning,
     durationMs: options.roundMs,
     warmUpMs: options.warmUpMs,
+    settleMs: options.settleMs,
     preferredGenerator: GENERATORS.find(({ name }) => name === options.load) ?? null,
     profileDirectory: options.profile === null ? null : path.resolve(options.profile),
   })
@@ -127,7 +128,8 @@ function estimateMinutes(
 ): number {
   const perRound = options.roundMs / 1000
   const seconds = plans.reduce((sum, { scenario }) => {
-    const starts = scenario.freshProcesses === true ? options.rounds * (START_SECONDS + 5) : START_SECONDS
+    const starts =
+      scenario.freshProcesses === true ? options.rounds * (START_SECONDS + 5) : START_SECONDS + options.settleMs / 1000
     return sum + contenders * scenario.spaces.length * (options.rounds * perRound + options.warmUpMs / 1000 + starts)
   }, 0)
   return Math.ceil(seconds / 60)

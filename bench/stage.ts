@@ -15,7 +15,10 @@ export interface Stage {
   readonly dyno: Running
   readonly dynos: readonly DynoAddress[]
   readonly durationMs: number
+  /** Of the scenario's own load, before its first round. */
   readonly warmUpMs: number
+  /** Of small requests, once for each process. */
+  readonly settleMs: number
   /** null: the best that is installed and can do it. */
   readonly preferredGenerator: LoadGenerator | null
   /** null: no profiles. */

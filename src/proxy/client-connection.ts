@@ -77,7 +77,7 @@ const Wait = {
 } as const
 type Wait = (typeof Wait)[keyof typeof Wait]
 
-/** More than this waiting for a client, and its dyno is not read. With what one read adds it stays far below 1 MiB. */
+/** More than this waiting for a client, and its dyno is not read. With what one read adds it stays below 1 MiB. */
 const TO_CLIENT_BYTES = 262_144
 /** After the last answer input is read and dropped this long, so that a reset cannot overtake the answer (RFC 9112 §9.6). */
 const LINGER_MS = 2_000

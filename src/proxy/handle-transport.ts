@@ -177,6 +177,7 @@ export class HandleTransport implements Transport, HandleUser, TurnReader, TurnW
   }
 
   writeGathered(head: string, payload: Buffer, tail: string): boolean {
+    if (head === '' && tail === '') return this.writeBytes(payload)
     if (!this.writable) return true
     this.writeOut()
     const pieces: (string | Buffer)[] = head === '' ? [] : [head, 'latin1']

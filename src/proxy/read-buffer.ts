@@ -5,7 +5,7 @@
 const shared = Buffer.allocUnsafeSlow(65_536)
 
 /** A transfer that fills the shared buffer is a big one: it gets buffers of its own, which can be written to the other side without a copy. */
-const BULK_BYTES = 262_144
+const BULK_BYTES = 524_288
 /** Reads below this are no big transfer any more: a slow upload must not hold a buffer of its own while it waits. */
 const SMALL_READ_BYTES = 16_384
 /** Kept for the next big transfer. */
