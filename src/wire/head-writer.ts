@@ -185,7 +185,7 @@ function beforeId(startMs: number): string {
 
 let lastPseudonym = ''
 /** By minor version. */
-const lastVia = ['', '']
+const lastVia: string[] = []
 
 function viaLine(received: string, minorVersion: 0 | 1, pseudonym: string): string {
   if (pseudonym !== lastPseudonym) {

@@ -354,3 +354,34 @@ t.test('X-Request-Id to the client replaces what the dyno said, when asked', asy
   t.notMatch(out, 'theirs')
   t.match(out, 'X-Other: kept')
 })
+
+t.test('lines that are the same for many heads in a row follow when one of their parts changes', async (t) => {
+  const request = message('GET / HTTP/1.1', 'Host: a.example')
+  const older = message('GET / HTTP/1.0', 'Host: a.example')
+  const changes: [Partial<ForwardFields>, string, string?][] = [
+    [{ forwardedFor: '192.0.2.2' }, 'X-Forwarded-For: 192.0.2.2'],
+    [{ proto: 'https' }, 'X-Forwarded-Proto: https'],
+    [{ port: '8080' }, 'X-Forwarded-Port: 8080'],
+    [{ host: 'b.example' }, 'X-Forwarded-Host: b.example'],
+    [{ requestStartMs: 1_700_000_000_001 }, 'X-Request-Start: 1700000000001'],
+    [{ requestId: 'id-2' }, 'X-Request-Id: id-2'],
+    [{ via: 'other' }, 'Via: 1.1 other'],
+    [{}, 'Via: 1.0 postern', older],
+    [{ via: 'other' }, 'Via: 1.0 other', older],
+    [{ contentLength: 1 }, 'Content-Length: 1'],
+    [{ contentLength: 2 }, 'Content-Length: 2'],
+  ]
+  const usual = forward(request)
+  for (const [fields, line, text = request] of changes) {
+    t.match(forward(text, fields), `\r\n${line}\r\n`)
+    t.equal(forward(request), usual, 'and back')
+  }
+  const answer = (length: number) => message('HTTP/1.1 200 OK', `Content-Length: ${length}`)
+  for (const date of ['Mon, 23 Nov 2026 18:00:01 GMT', ANSWER.date, 'Mon, 23 Nov 2026 18:00:02 GMT']) {
+    for (const length of [1, 2, 1]) {
+      const head = relay(answer(length), { date })
+      t.match(head, `\r\nDate: ${date}\r\n`)
+      t.match(head, `\r\nContent-Length: ${length}\r\n`)
+    }
+  }
+})

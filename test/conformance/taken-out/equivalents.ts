@@ -36,7 +36,14 @@ export const EQUIVALENTS: Readonly<Record<string, Readonly<Record<string, string
   'src/wire/head-writer.ts': {
     "writeResponseHead: f.framing === 'none' → true":
       'what has a length and is framed otherwise was decided before; that it is not written twice is for the reader',
-    'startText: lastStartMs = unixMs → ;': 'fast path: the same text again',
+    "writeRequestHead: f.connection === 'keep-alive' → false": 'fast path: the same text in fewer pieces',
+    'lengthLine: lastLength = length → ;': 'fast path: the same text again',
+    'dateLine: lastDate = date → ;': 'fast path: the same text again',
+    'beforeHost: last.forwardedFor = forwardedFor → ;': 'fast path: the same text again',
+    'beforeHost: last.proto = proto → ;': 'fast path: the same text again',
+    'beforeHost: last.port = port → ;': 'fast path: the same text again',
+    'beforeId: lastStartMs = startMs → ;': 'fast path: the same text again',
+    'viaLine: lastPseudonym = pseudonym → ;': 'fast path: the same text again',
   },
   'src/wire/host.ts': {
     'parseHost: after < 0 → false': 'before the first byte stands no colon',
