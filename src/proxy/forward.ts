@@ -6,6 +6,7 @@ import type { AnswerHandler, BackendConnection, BackendFailure } from './backend
 import type { Clock } from './clock.ts'
 import { type Exchange, Phase } from './exchange.ts'
 import { forwardedElement, traceparent } from './headers.ts'
+import type { KeptBytes } from './kept-bytes.ts'
 
 /** What the forwarding of one request came to; the pipeline decides what follows. */
 export interface ForwardOutcome
@@ -84,7 +85,7 @@ export class Forward implements AnswerHandler {
     } else {
       // From here on the body is streamed, and what was streamed cannot be repeated.
       x.repeatable = false
-      held.clear()
+      forget(held, backend)
       if (!backend.congested) client.resume()
     }
   }
@@ -129,7 +130,7 @@ export class Forward implements AnswerHandler {
       return
     }
     x.status = head.status
-    x.held.clear()
+    forget(x.held, backend)
     if (head.status === 101) {
       client.writeText(writeResponseHead(head, this.#headOptions(x, 'none', true)))
       x.bytesBeforeTunnel = client.writtenBytes
@@ -198,6 +199,12 @@ export class Forward implements AnswerHandler {
       via: policy.via,
     }
   }
+}
+
+/** What was held for this dyno was written; the kernel has all of it, or the write still refers to it. */
+function forget(held: KeptBytes, backend: BackendConnection): void {
+  if (backend.unsentBytes === 0) held.recycle()
+  else held.clear()
 }
 
 /** A tunnel begins only with a protocol that the client named (RFC 9110 §7.8); else its bytes could pass for something else. */

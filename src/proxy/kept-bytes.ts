@@ -32,7 +32,7 @@ export class KeptBytes {
     if (this.#end + more > this.#bytes.length) {
       const wanted = length + more
       let target = this.#bytes
-      if (wanted > target.length) target = Buffer.allocUnsafeSlow(Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(wanted))))
+      if (wanted > target.length) target = storageFor(wanted)
       this.#bytes.copy(target, 0, this.#start, this.#end)
       this.#bytes = target
       this.#start = 0
@@ -53,7 +53,29 @@ export class KeptBytes {
     this.#start = 0
     this.#end = 0
   }
+
+  /** Forget everything, and let others use the storage: nobody refers to it any more. */
+  recycle(): void {
+    const size = this.#bytes.length
+    if (size >= SMALLEST && size <= LARGEST_SPARE) {
+      const spare = spares[Math.log2(size / SMALLEST)]!
+      if (spare.length < SPARES) spare.push(this.#bytes)
+    }
+    this.clear()
+  }
 }
 
 const SMALLEST = 512
+/** A larger one is seldom, and dear to hold for the next. */
+const LARGEST_SPARE = 65_536
+/** Of each size: 2 MiB in all. */
+const SPARES = 16
 const EMPTY = Buffer.alloc(0)
+
+/** By size, each twice the one before: memory that is asked for and dropped with every request makes the garbage collector look through everything again and again. */
+const spares: Buffer[][] = Array.from({ length: Math.log2(LARGEST_SPARE / SMALLEST) + 1 }, () => [])
+
+function storageFor(bytes: number): Buffer {
+  const power = Math.max(0, Math.ceil(Math.log2(bytes / SMALLEST)))
+  return spares[power]?.pop() ?? Buffer.allocUnsafeSlow(SMALLEST * 2 ** power)
+}
