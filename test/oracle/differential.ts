@@ -90,8 +90,9 @@ async function readAll(reader: NodeReader, text: string, exchanges: readonly Log
     }))
     const unread = exchanges[next]
     if (unread === undefined || tries > 4) return { requests, error: reading.error }
-    if (reading.error === 'HPE_INVALID_METHOD' && !METHODS.includes(unread.method)) {
-      // Node has a list of methods; to Postern any token is one (RFC 9110 §9.1).
+    const unknownMethod = unread.method !== '' && !METHODS.includes(unread.method)
+    if (reading.error === 'HPE_INVALID_METHOD' && unknownMethod) {
+      // Node has a list of methods; to Postern any token is one (RFC 9110 §9.1). Where none was read there is none to put another one for.
       const known = await withKnownMethod(reader, understood, unread.method, next)
       if (known === '') return { requests, error: reading.error }
       renamed.set(next, unread.method)

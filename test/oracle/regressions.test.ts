@@ -40,6 +40,10 @@ t.test('requests that Node refuses, or reads otherwise', async (t) => {
       `S / HTTP/1.1\r\n${HOST}content-length:1\r\nt:\r\ncontent-length:1\r\n\r\nx`,
     ],
     [
+      'no method behind an unknown method, and one at the end of its body',
+      'T / HTTP/1.1\r\nhost:a.example.com\r\np:\r\ncontent-length:46\r\nX:\r\n\r\n\xfe\xa7\xc5\xa7I\x96\x870\xc1\x0e/\xa0\xab\xb0\xdb\xe7\xfa\xb7\xb1\x00\xa1S\fN5\x90\xc7\xb2PG\xaf= /B\x86\x17\xd3\xd5\xcd\x01\x82\x0bPUT /\n\r\n',
+    ],
+    [
       'a request behind one that asked to upgrade and has a body',
       `PUT / HTTP/1.1\r\n${HOST}Connection: upgrade\r\nUpgrade: c\r\nContent-Length: 1\r\n\r\nxGET / HTTP/1.1\r\n${HOST}\r\n`,
     ],
