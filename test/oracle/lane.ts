@@ -1,5 +1,6 @@
-import { connect } from 'node:net'
-import { setImmediate as turn } from 'node:timers/promises'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { TestDataPlane } from '../support/data-plane.ts'
 import { app, space } from '../support/loopback-space.ts'
 import { Recorder } from './recorder.ts'
@@ -25,6 +26,9 @@ export type Leaving = 'close' | 'break'
 
 /** From the last byte. Longer than any wait of the router that a conversation can run into. */
 const HUNG_MS = 8_000
+/** Ports are free again after a minute (TIME_WAIT). */
+const PORT_TRIES = 120
+const PORT_WAIT_MS = 1_000
 
 /** One router with one recording dyno behind it, for one conversation at a time: so all that the dyno sees belongs to it. */
 export class Lane {
@@ -79,15 +83,30 @@ export class Lane {
     })
   }
 
+  /** Thousands of clients a minute leave no port for the next one now and then: that is waited for, and says nothing of the router. */
+  async #connect(from: string): Promise<Socket> {
+    for (let tries = 0; ; tries++) {
+      const socket = connect({
+        port: this.router.port,
+        host: '127.0.0.1',
+        localAddress: from,
+        noDelay: true,
+        allowHalfOpen: true,
+      })
+      try {
+        await once(socket, 'connect')
+        return socket
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        if (tries === PORT_TRIES || (code !== 'EADDRINUSE' && code !== 'EADDRNOTAVAIL')) throw error
+        await sleep(PORT_WAIT_MS)
+      }
+    }
+  }
+
   /** Says the pieces, each in a turn of its own, and listens to the end. */
   async say(pieces: readonly string[], leaving: Leaving = 'close', from = '127.0.0.1'): Promise<Talk> {
-    const socket = connect({
-      port: this.router.port,
-      host: '127.0.0.1',
-      localAddress: from,
-      noDelay: true,
-      allowHalfOpen: true,
-    })
+    const socket = await this.#connect(from)
     let text = ''
     let ending: Talk['ending'] | '' = ''
     const deadline = setTimeout(() => {
