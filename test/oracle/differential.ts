@@ -67,13 +67,16 @@ export async function judge(
   return ''
 }
 
-/** Node reads no further after a request to upgrade, even when nobody listens to that: a word as long takes its place. */
+/**
+ * Node reads no further after a request to upgrade, even when nobody listens to that: the word gets another last letter. What is changed may be in a body, and the body may end in the
+ * middle of it.
+ */
 function withoutUpgrade(text: string): string {
-  return text.replace(/(?<=\r\nConnection:[^\r\n]*)upgrade/gi, 'x-asked')
+  return text.replace(/(?<=\r\nConnection:[^\r\n]*upgrad)e/gi, (letter) => (letter === 'e' ? 'f' : 'F'))
 }
 
 function withUpgrade(request: NodeRequest): NodeRequest {
-  const restored = (text: string) => text.replaceAll('x-asked', 'upgrade')
+  const restored = (text: string) => text.replace(/(?<=upgrad)f/gi, (letter) => (letter === 'f' ? 'e' : 'E'))
   return { ...request, rawHeaders: request.rawHeaders.map(restored), body: restored(request.body) }
 }
 

@@ -44,6 +44,14 @@ t.test('requests that Node refuses, or reads otherwise', async (t) => {
       'T / HTTP/1.1\r\nhost:a.example.com\r\np:\r\ncontent-length:46\r\nX:\r\n\r\n\xfe\xa7\xc5\xa7I\x96\x870\xc1\x0e/\xa0\xab\xb0\xdb\xe7\xfa\xb7\xb1\x00\xa1S\fN5\x90\xc7\xb2PG\xaf= /B\x86\x17\xd3\xd5\xcd\x01\x82\x0bPUT /\n\r\n',
     ],
     [
+      'what looks like a wish to upgrade in a body, in upper case',
+      `GET / HTTP/1.1\r\n${HOST}Content-Length:23\r\n\r\nx\r\nConnection:\tUpgrade, `,
+    ],
+    [
+      'the same, at the end of the body and beyond',
+      `GET / HTTP/1.1\r\n${HOST}Content-Length:20\r\n\r\nx\r\nConnection:\tUpgrade`,
+    ],
+    [
       'a request behind one that asked to upgrade and has a body',
       `PUT / HTTP/1.1\r\n${HOST}Connection: upgrade\r\nUpgrade: c\r\nContent-Length: 1\r\n\r\nxGET / HTTP/1.1\r\n${HOST}\r\n`,
     ],
