@@ -29,6 +29,18 @@ const HUNG_MS = 8_000
 /** Ports are free again after a minute (TIME_WAIT). */
 const PORT_TRIES = 120
 const PORT_WAIT_MS = 1_000
+/** Without one left the router could not reach the dyno either, so there are no more clients than 200 a second: 12,000 ports of some 28,000. */
+const CLIENT_EVERY_MS = 5
+/** But so many at once. */
+const CLIENTS_AT_ONCE = 2_000
+let nextClientMs = 0
+
+/** When the next client may come. */
+async function pace(): Promise<void> {
+  const nowMs = performance.now()
+  nextClientMs = Math.max(nextClientMs + CLIENT_EVERY_MS, nowMs - CLIENTS_AT_ONCE * CLIENT_EVERY_MS)
+  if (nextClientMs > nowMs) await sleep(nextClientMs - nowMs)
+}
 
 /** One router with one recording dyno behind it, for one conversation at a time: so all that the dyno sees belongs to it. */
 export class Lane {
@@ -85,6 +97,7 @@ export class Lane {
 
   /** Thousands of clients a minute leave no port for the next one now and then: that is waited for, and says nothing of the router. */
   async #connect(from: string): Promise<Socket> {
+    await pace()
     for (let tries = 0; ; tries++) {
       const socket = connect({
         port: this.router.port,

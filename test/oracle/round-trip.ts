@@ -5,7 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { headerOf, readAnswers } from './answer-reader.ts'
 import { Dice } from './dice.ts'
-import { Lane, type Leaving, type Talk } from './lane.ts'
+import { Lane, type Leaving, type LoggedExchange, type Talk } from './lane.ts'
 import { mutate, split } from './mutation.ts'
 import { answerTo, type Recorded } from './recorder.ts'
 import { textOf, type WrittenRequest, writeRequest } from './request-grammar.ts'
@@ -83,9 +83,15 @@ export async function judge(
     const seen = recorded.filter(({ headers }) => headerOf({ headers }, 'x-forwarded-for') === addresses[client])
     const lost = exchanges.some((exchange) => exchange.client === addresses[client] && exchange.refusal === 'H27')
     const problem = compare(stream, talks[client]!, seen, { moody: mood !== null, lost }, counts)
-    if (problem !== '') return problem
+    if (problem !== '') return `${problem}; ${refusalsOf(exchanges, addresses[client]!)}`
   }
   return ''
+}
+
+/** How the router explains itself. */
+function refusalsOf(exchanges: readonly LoggedExchange[], client: string): string {
+  const own = exchanges.filter((exchange) => exchange.client === client)
+  return `the router logged ${own.length} exchanges: ${own.map(({ method, refusal }) => `${method} ${refusal || 'well'}`).join(', ')}`
 }
 
 interface Circumstances {
