@@ -15,7 +15,7 @@ tests come through, until the test fails without the piece, asked alone and twic
 without it not even a plain exchange works. Exit code 1 when a test failed without no piece (UNSHOWN), or only without such a one (WEAK).
   --only TEXT   only tests whose file or name has the text; may come more than once
   --part K/N    every Nth of them from the Kth on, from 1
-  --tries N     pieces of code that are tried for a test (100)
+  --tries N     pieces of code that are tried for a test (200)
   --jobs N      trials at once (2)
 `
 
@@ -139,7 +139,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
     part: { type: 'string', default: '1/1' },
-    tries: { type: 'string', default: '100' },
+    tries: { type: 'string', default: '200' },
     jobs: { type: 'string', default: '2' },
     help: { type: 'boolean', default: false },
   },
