@@ -44,13 +44,13 @@ const shop = new RouterMetrics().app('shop')
 const baseline = measure('(filling the record)', 0, fill)
 measure('logfmt line', baseline, (call) => {
   fill(call)
-  buffer.write(formatLogfmt(record, clock.timestamp()))
+  buffer.latin1Write(formatLogfmt(record, clock.timestamp()))
 })
 measure('JSON line', baseline, (call) => {
   fill(call)
-  buffer.write(formatJson(record, clock.timestamp()))
+  buffer.latin1Write(formatJson(record, clock.timestamp()))
 })
-measure('of which timestamp', 0, () => buffer.write(clock.timestamp()))
+measure('of which timestamp', 0, () => buffer.latin1Write(clock.timestamp()))
 measure('counters, answered', 0, (call) => shop.finished(200, '', call % 90, call % 80, 0, 100))
 measure('counters, error', 0, (call) => shop.finished(503, 'H12', call % 90, -1, 0, 100))
 

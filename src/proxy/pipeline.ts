@@ -121,6 +121,7 @@ export class Pipeline implements RequestHandler, ForwardOutcome {
     this.#taking = this.#taken
     this.#taken = exchanges
     for (const x of exchanges) {
+      turn.pass()
       if (x.phase === Phase.taking) (x.backend as BackendConnection).checked()
     }
     exchanges.length = 0

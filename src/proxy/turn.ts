@@ -14,7 +14,7 @@ const ROOM_BYTES = 65_536
 /** So many reads wait at most: it bounds what the first of a long turn waits for the others. */
 const MAX_READS = 512
 /** Some hundred microseconds. */
-const READS_PER_MOMENT = 16
+const THINGS_PER_MOMENT = 16
 /** So many connections wait at most to write, for the same reason. */
 const MAX_WRITERS = 64
 
@@ -42,6 +42,8 @@ class Turn {
   readonly #writers: TurnWriter[] = []
   #due = false
   #moments = 0
+  /** Things done since a step began. */
+  #done = 0
 
   /** The first `count` of `bytes` are kept for `reader` until the reads of this turn are over. `count` is small against the room that there is. */
   keep(reader: TurnReader, bytes: Buffer, count: number): void {
@@ -62,14 +64,24 @@ class Turn {
     // By a field: what is asked for within a delivery, or left when one throws, goes on after it.
     while (this.#delivered < this.#reads) {
       const i = this.#delivered++
-      if (i % READS_PER_MOMENT === 0) this.#nextMoment()
+      this.pass()
       const reader = this.#readers[i]!
       this.#readers[i] = null
       reader.deliver(this.#bytes, i === 0 ? 0 : this.#ends[i - 1]!, this.#ends[i]!)
     }
     this.#reads = 0
     this.#delivered = 0
+    this.#stepOver()
+  }
+
+  /** To be called before each thing that is done within a step: now and then a new moment begins. */
+  pass(): void {
+    if (this.#done++ % THINGS_PER_MOMENT === 0) this.#nextMoment()
+  }
+
+  #stepOver(): void {
     this.moment = 0
+    this.#done = 0
   }
 
   #nextMoment(): void {
@@ -100,13 +112,12 @@ class Turn {
     this.#due = false
     this.deliver()
     this.writing = true
-    this.#nextMoment()
     const steps = this.#afterReads
     this.#afterReads = this.#called
     this.#called = steps
     for (let i = 0; i < steps.length; i++) steps[i]!()
     steps.length = 0
-    this.moment = 0
+    this.#stepOver()
     this.#writeOut()
     this.writing = false
   }

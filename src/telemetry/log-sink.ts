@@ -79,7 +79,7 @@ class BatchingSink implements LogSink {
       this.#onDrop(1)
       return
     }
-    // Copied now rather than kept as text: a line is built of some fifty pieces, which would outlive a garbage collection.
+    // Copied now rather than kept as text: a line is built of many pieces, which would outlive a garbage collection.
     chunk.bytes += chunk.buffer.latin1Write(line, chunk.bytes)
     chunk.lines += 1
     if (this.#batchTimer === null) this.#batchTimer = setTimeout(() => this.#batchOver(), BATCH_MS)
