@@ -268,13 +268,27 @@ export class ClientConnection extends PeerSocket implements ClientSide, RequestR
     if (!this.open) return
     // Requests that were sent before the client closed its side are served all the same.
     if (!keepAlive || this.#host.closing || (this.#sideClosed && !this.#reader.hasAhead)) {
-      this.sayGoodbye()
+      if (this.#saysNoMore) this.#part()
+      else this.sayGoodbye()
       return
     }
     this.#reader.nextRequest()
     this.#restsSinceMs = this.#host.wheel.clock.nowMs
     this.#waitFor(Wait.keepAlive, this.#host.timeouts.clientKeepAliveMs)
     this.#readOn()
+  }
+
+  /** The client itself asked for the end, all of its request was read, and after that a client says nothing (RFC 9112 §9.6). */
+  get #saysNoMore(): boolean {
+    const { exchange } = this
+    return exchange.lastOfClient && exchange.requestEnded && this.#reader.inRequest && !this.#reader.hasAhead
+  }
+
+  /** What was written goes out, then the socket is gone: nothing can come that would make a reset of that. */
+  #part(): void {
+    this.#reader.end()
+    this.transport.closeSoon()
+    if (this.unsentBytes > 0) this.#watchTaking(Wait.lastWrites, this.#host.timeouts.requestBodyMs)
   }
 
   /** Orderly end: what was written goes out, input is dropped for a moment, then the socket is gone. */

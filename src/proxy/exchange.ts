@@ -91,7 +91,10 @@ export class Exchange implements Waiter {
   minorVersion: 0 | 1 = 1
   accept = ''
   requestId = ''
+  /** May another request follow? Several may forbid that. */
   keepAlive = false
+  /** The client said that none will. */
+  lastOfClient = false
   upgrade = ''
   /** Method and headers allow a second try when the first got no byte of an answer (RFC 9110 §9.2.2). */
   repeatable = false
@@ -182,6 +185,7 @@ export class Exchange implements Waiter {
     this.accept = head.accept
     this.requestId = ''
     this.keepAlive = head.keepAlive
+    this.lastOfClient = !head.keepAlive
     this.upgrade = head.upgrade
     this.app = null
     this.pool = null

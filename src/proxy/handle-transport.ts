@@ -162,8 +162,14 @@ export class HandleTransport implements Transport, HandleUser, TurnReader, TurnW
     return true
   }
 
-  /** False when it has to wait for the peer. */
+  /** False when it has to wait for the peer. An end that was put off for the text comes right after it. */
   writeOut(): boolean {
+    const through = this.#writePending()
+    if (this.#end === End.wanted && this.#unfinishedWrites === 0) this.#finish()
+    return through
+  }
+
+  #writePending(): boolean {
     const text = this.#pendingText
     if (text === '' || this.#handle === null) return true
     this.#pendingText = ''
@@ -213,7 +219,7 @@ export class HandleTransport implements Transport, HandleUser, TurnReader, TurnW
   }
 
   #drained(): void {
-    if (this.#end === End.wanted) this.#shutDown()
+    if (this.#end === End.wanted) this.#finish()
     this.#owner!.onDrain()
   }
 
@@ -221,11 +227,23 @@ export class HandleTransport implements Transport, HandleUser, TurnReader, TurnW
 
   end(done: () => void = () => {}): void {
     if (!this.writable) return
-    this.writeOut()
     this.#end = End.wanted
     this.#whenEnded = done
-    // libuv would queue it too, but a handle that waits for that cannot be reset any more.
-    if (this.#unfinishedWrites === 0) this.#shutDown()
+    // It goes with the text that waits for the end of this turn.
+    if (this.#pendingText === '' || turn.writing) this.writeOut()
+  }
+
+  closeSoon(): void {
+    this.#closesSoon = true
+    if (this.writable) this.end()
+    else if (this.#unfinishedWrites === 0 && this.#end !== End.wanted && this.#end !== End.underWay) this.close()
+  }
+
+  /** All is with the kernel. libuv would queue a shutdown behind writes too, but a handle that waits for that cannot be reset any more. */
+  #finish(): void {
+    if (this.#handle === null || this.#broken) return
+    if (this.#closesSoon) this.close()
+    else this.#shutDown()
   }
 
   #shutDown(): void {
@@ -245,13 +263,6 @@ export class HandleTransport implements Transport, HandleUser, TurnReader, TurnW
     if (this.#peerEnded || this.#closesSoon) this.close()
   }
 
-  closeSoon(): void {
-    this.#closesSoon = true
-    this.writeOut()
-    if (this.#unfinishedWrites === 0 && this.#end !== End.underWay) this.close()
-    else this.end()
-  }
-
   close(): void {
     const handle = this.#letGo()
     handle?.close(onClosed)
@@ -268,7 +279,7 @@ export class HandleTransport implements Transport, HandleUser, TurnReader, TurnW
   #letGo(): TcpHandle | null {
     const handle = this.#handle
     if (handle === null) return null
-    this.writeOut()
+    this.#writePending()
     this.#writtenBytes = handle.bytesWritten
     this.#handle = null
     this.#reading = false

@@ -414,14 +414,42 @@ t.test('an idle connection of a client is closed after 60 s, without a word', as
   t.equal(router.lines.length, 1)
 })
 
-t.test('a client that does not close after the last answer is closed 2 s later', async (t) => {
+const openClients = (router: TestDataPlane) => router.metric('postern_client_connections{listener="public"}')
+
+t.test('a client that does not close after an answer that is the last is closed 2 s later', async (t) => {
+  const limits = { requestsPerConnection: 1 }
+  const { router } = await openStage(t, { time: 'stopped', script: answering(OK), space: { limits } })
+  const client = await router.client()
+  t.strictSame((await client.get()).headers.get('connection'), ['close'])
+  await router.pass(2000)
+  t.equal(await openClients(router), 1)
+  client.send(GET)
+  await settled()
+  t.not(client.ending, 'reset', 'what it sent before it saw that does no harm')
+  await router.pass(LATEST_MS)
+  t.equal(await openClients(router), 0)
+})
+
+t.test('a client that asked for the end is not waited for', async (t) => {
   const { router } = await openStage(t, { time: 'stopped', script: answering(OK) })
   const client = await router.client()
   t.equal((await client.get('/', undefined, 'Connection: close\r\n')).status, 200)
-  await router.pass(2000)
-  t.equal(await router.metric('postern_client_connections{listener="public"}'), 1)
-  await router.pass(LATEST_MS)
-  t.equal(await router.metric('postern_client_connections{listener="public"}'), 0)
+  while ((await openClients(router)) > 0) await settled()
+  while (client.ending === '') await settled()
+  t.equal(client.ending, 'end')
+})
+
+t.test('a client that asked for the end and cannot know that its body is not wanted is waited for', async (t) => {
+  const { router } = await openStage(t, { time: 'stopped', script: answering(OK), app: { maxBodyBytes: 10 } })
+  const client = await router.client()
+  client.send(request('POST', 'Connection: close\r\nContent-Length: 20\r\n', 'half of it.'))
+  t.equal((await client.answer()).status, 413)
+  client.send('the rest.')
+  await settled()
+  t.not(client.ending, 'reset')
+  t.equal(await openClients(router), 1)
+  await router.pass(2000 + LATEST_MS)
+  t.equal(await openClients(router), 0)
 })
 
 t.test('an idle connection to a dyno is closed after 90 s', async (t) => {

@@ -159,6 +159,30 @@ for (const [name, kind] of Object.entries(kinds)) {
     t.notOk(transport.writable)
   })
 
+  t.test(`${name}: one that is closed soon says first what was written, and is gone`, async (t) => {
+    const { transport, owner, peer } = await accepted(t)
+    transport.writeText('last')
+    transport.closeSoon()
+    t.notOk(transport.writable)
+    transport.writeText('dropped')
+    t.equal(Buffer.concat(await peer.toArray()).latin1Slice(), 'last')
+    await owner.has('close')
+    t.strictSame(owner.events, ['close'])
+  })
+
+  t.test(`${name}: one that is closed soon waits for a peer that is slow to take what was written`, async (t) => {
+    const { transport, owner, peer } = await accepted(t)
+    peer.pause()
+    t.notOk(transport.writeBytes(Buffer.alloc(MUCH_BYTES, 'a')))
+    transport.closeSoon()
+    t.equal(Buffer.concat(await peer.toArray()).length, MUCH_BYTES)
+    await owner.has('close')
+    t.strictSame(
+      owner.events.filter((event) => event !== 'drain'),
+      ['close'],
+    )
+  })
+
   t.test(`${name}: what the kernel does not take waits, in its order, until the peer reads`, async (t) => {
     const { transport, owner, peer } = await accepted(t)
     peer.pause()
