@@ -39,6 +39,11 @@ export function configParts({ apps, ...sections }: Config, known: ConfigDigests 
   return { keys: isSame ? null : keys, pieces }
 }
 
+/** The apps among the pieces. */
+export function appsIn({ pieces }: ConfigParts): AppConfig[] {
+  return pieces.filter(([key]) => key.startsWith(APP)).map(([, , json]) => JSON.parse(json) as AppConfig)
+}
+
 /** A configuration that knows what it was made of. Never changed: what differs makes another one. */
 export class KnownConfig {
   readonly config: Config

@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { constants, setPriority } from 'node:os'
 import type { Problem } from './config.ts'
-import { type ConfigDigests, type ConfigParts, configParts } from './config-parts.ts'
-import { parseConfig } from './load.ts'
+import { appsIn, type ConfigDigests, type ConfigParts, configParts } from './config-parts.ts'
+import { missingFolders } from './folders.ts'
+import { parseFile, problemsAt } from './load.ts'
 import { readBounded } from './read-file.ts'
 
 /** From this size on the reading takes longer (half a second) than a process takes to start. */
@@ -56,8 +57,13 @@ async function read({ file, known }: Task): Promise<ConfigReading> {
   if ('problem' in text) return { ok: false, problems: [text.problem] }
   const textDigest = hash('sha256', text.text, 'base64')
   if (textDigest === known.textDigest) return { ok: true, textDigest, parts: NO_DIFFERENCE }
-  const result = parseConfig(text.text, file)
-  return result.ok ? { ok: true, textDigest, parts: configParts(result.config, known.digests) } : result
+  const result = parseFile(text.text, file)
+  if (!result.ok) return result
+  const parts = configParts(result.config, known.digests)
+  // At a start the dynos themselves say that, one by one: it is no reason to serve nobody. And what was so before keeps no other change out.
+  const missing = known.digests.size === 0 ? [] : await missingFolders(appsIn(parts))
+  if (missing.length > 0) return { ok: false, problems: problemsAt(text.text, file, missing) }
+  return { ok: true, textDigest, parts }
 }
 
 async function readByProcess(task: Task, lowPriority: boolean): Promise<ConfigReading> {

@@ -1,4 +1,4 @@
-import { type StatsListener, unwatchFile, watchFile } from 'node:fs'
+import { type Stats, type StatsListener, statSync, unwatchFile, watchFile } from 'node:fs'
 
 /**
  * How often the file is looked at. Looking needs no help of the file system, so it works where events do not reach (network file systems,
@@ -12,20 +12,42 @@ const QUIET_MS = 200
 /** Tells of every change of the file, once it is quiet again. */
 export class ConfigWatch {
   readonly #file: string
+  readonly #onChange: () => void
   readonly #onStat: StatsListener
   #quiet: NodeJS.Timeout | null = null
 
   constructor(file: string, onChange: () => void) {
     this.#file = file
-    this.#onStat = () => {
-      if (this.#quiet !== null) clearTimeout(this.#quiet)
-      this.#quiet = setTimeout(onChange, QUIET_MS)
-    }
+    this.#onChange = onChange
+    this.#onStat = (seen) => this.#whenQuiet(seen)
     watchFile(file, { interval: LOOK_MS, persistent: false }, this.#onStat)
+  }
+
+  #whenQuiet(seen: Stats): void {
+    if (this.#quiet !== null) clearTimeout(this.#quiet)
+    // Looks are further apart than that, so it takes one more.
+    this.#quiet = setTimeout(() => {
+      const now = stateOf(this.#file)
+      if (now === null || sameState(seen, now)) this.#onChange()
+      else this.#whenQuiet(now)
+    }, QUIET_MS)
   }
 
   close(): void {
     unwatchFile(this.#file, this.#onStat)
     if (this.#quiet !== null) clearTimeout(this.#quiet)
   }
+}
+
+/** null: it is not there, or cannot be looked at, which the reader will say. */
+function stateOf(file: string): Stats | null {
+  try {
+    return statSync(file)
+  } catch {
+    return null
+  }
+}
+
+function sameState(one: Stats, other: Stats): boolean {
+  return one.mtimeMs === other.mtimeMs && one.size === other.size && one.ino === other.ino && one.dev === other.dev
 }

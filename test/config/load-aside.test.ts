@@ -64,6 +64,41 @@ t.test('whoever knows the configuration before is told what is different', async
   t.strictSame(before.with(next.parts).config, ((await loadConfig(file)) as { config: unknown }).config)
 })
 
+t.test(
+  'a folder that comes in and is not there is a problem, but neither one that was there before nor one at a start',
+  async (t) => {
+    const folder = t.testdir({ here: {} })
+    const withFolders = (...folders: string[]) => {
+      const formations = folders.map(
+        (cwd, i) => `  a${i}: { formation: { web: { command: node x.js, cwd: ${cwd} } } }\n`,
+      )
+      return written(folder, small + formations.join(''))
+    }
+    const file = withFolders('here', 'gone')
+    const first = await loadConfigAside(file)
+    if (!first.ok) throw new Error('not read')
+    const { textDigest, parts } = first
+    const known = { textDigest, digests: KnownConfig.of(parts).digests }
+    withFolders('.', 'gone')
+    t.ok((await loadConfigAside(file, known)).ok)
+    withFolders('lost', 'gone')
+    t.strictSame(await loadConfigAside(file, known), {
+      ok: false,
+      problems: [
+        {
+          file,
+          line: 4,
+          column: 54,
+          path: 'apps.a0.formation.web.cwd',
+          message: `${join(folder, 'lost')} is no folder on this machine; make it, then reload`,
+        },
+      ],
+    })
+    withFolders('space.yml', 'gone')
+    t.match(await loadConfigAside(file, known), { ok: false })
+  },
+)
+
 t.test('the process for it leaves the processors to others when it is asked to', { skip: NEEDS_PROC }, async (t) => {
   const file = written(t.testdir(), large)
   const usual = getPriority()

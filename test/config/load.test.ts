@@ -35,6 +35,20 @@ trustedIpRanges:
 log: { format: xml }
 `
 
+t.test('a file whose last line has no end may be half of one', async (t) => {
+  const least = 'space: { name: a }\nlisteners: [{ name: p, address: "127.0.0.1:0", exposure: public }]\n'
+  const problems = async (text: string) => {
+    const result = await loadConfig(join(t.testdir({ 'space.yml': text }), 'space.yml'))
+    return result.ok ? [] : result.problems.map(({ line, column, message }) => `${line}:${column} ${message}`)
+  }
+  const said = 'the last line has no end, so this may be half of a file; end it with a newline'
+  t.strictSame(await problems(`${least}apps: {}\n`), [])
+  t.strictSame(await problems(`${least}apps: {}`), [`3:9 ${said}`])
+  t.match(await problems(`${least}nonsense: 1`), [/^3:1 unknown key/, `3:12 ${said}`])
+  t.strictSame(await problems(JSON.stringify(LEAST)), [], 'JSON cannot be cut unnoticed')
+  t.match(await problems(''), [/the file is empty/])
+})
+
 t.test('ten mistakes get ten messages, each with its line and column', async (t) => {
   t.strictSame(problemsOf(TEN_MISTAKES), [
     't.yml:2:9: space.name: "Acme Inc" is not a name; write up to 30 of a-z, 0-9 and -, a letter first and no - at the end, such as acme-inc',

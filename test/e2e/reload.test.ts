@@ -111,6 +111,11 @@ t.test('a configuration that changes while the router runs', async (t) => {
           `${good}\ntrustedIpRanges: [10.0.0.0/33]\n`,
           /space\.yml:\d+:\d+: trustedIpRanges\[0\]: /,
         ],
+        [
+          'a folder that is not there',
+          good.replace('quantity: 1', 'quantity: 1, cwd: ./lost'),
+          /space\.yml:\d+:\d+: apps\.shop\.formation\.web\.cwd: .*\/lost is no folder/,
+        ],
         ['an empty file', '', /the file is empty/],
         ['half of it', good.slice(0, good.length / 2), /space\.yml:\d+/],
         ['what takes a restart', good.replace('127.44.0.0/16', '127.45.0.0/16'), /a change of space needs a restart/],
