@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import type { AppEntry } from '../../src/model/snapshot.ts'
+import { ListeningSockets } from '../../src/process/listening-sockets.ts'
 import { settled, type TestDataPlane } from '../support/data-plane.ts'
 import { app } from '../support/loopback-space.ts'
 import { answering, OK, ScriptedDyno } from '../support/scripted-dyno.ts'
@@ -20,12 +21,20 @@ function apply(router: TestDataPlane, entry: AppEntry): void {
   router.plane.apply({ ...data, version: data.version + 1, apps: [entry] })
 }
 
-/** Ports on which nobody listens. */
-async function closedPorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => ScriptedDyno.start()))
-  const ports = servers.map(({ port }) => port)
-  await Promise.all(servers.map((server) => server.stop()))
-  return ports
+/** Ports on which nobody listens, and that nobody else is given before the end of the test: they are bound. */
+function closedPorts(t: Test, count: number): number[] {
+  const sockets = new ListeningSockets()
+  t.teardown(() => sockets.close())
+  const listeners = Array.from({ length: count }, (_, i) => ({
+    name: `closed${i}`,
+    host: '127.0.0.1',
+    port: 0,
+    exposure: 'public' as const,
+    forwardedFor: 'replace' as const,
+    proxyProtocol: null,
+  }))
+  sockets.prepare(listeners).commit()
+  return sockets.all().map(({ address }) => Number(address.split(':').at(-1)))
 }
 
 /** The first bytes of the request on each connection that the dyno has seen. */
@@ -150,7 +159,7 @@ t.test('a request whose body came while it waited arrives whole', async (t) => {
 t.test('a dyno that refuses is passed over for 5 s, then tried again', async (t) => {
   const good = await ScriptedDyno.start(answering(OK))
   t.teardown(() => good.stop())
-  const [bad] = await closedPorts(1)
+  const [bad] = closedPorts(t, 1)
   const { router } = await openStage(t, { time: 'stopped', app: { dynos: [bad!, good.port] } })
   const client = await router.client()
   const retries = async (requests: number) => {
@@ -170,7 +179,7 @@ t.test('a dyno that refuses is passed over for 5 s, then tried again', async (t)
 t.test('a body goes to the next dyno when the first one refuses: nothing of it was written', async (t) => {
   const good = await ScriptedDyno.start(answering(OK, 10))
   t.teardown(() => good.stop())
-  const ports = await closedPorts(3)
+  const ports = closedPorts(t, 3)
   const { router } = await openStage(t, { app: { dynos: [...ports, good.port] } })
   for (const lines of ['Content-Length: 10\r\n', 'Content-Length: 10\r\nExpect: 100-continue\r\n']) {
     const client = await router.client()
@@ -188,7 +197,7 @@ t.test('as many dynos are tried as there are, and at most limits.connectAttempts
     [12, 2, 1],
   ] as const) {
     const { router } = await openStage(t, {
-      app: { dynos: await closedPorts(count) },
+      app: { dynos: closedPorts(t, count) },
       space: { limits: { connectAttempts } },
     })
     const client = await router.client()
@@ -202,7 +211,7 @@ t.test('as many dynos are tried as there are, and at most limits.connectAttempts
 t.test('what ended the last attempt is what the client is told: H19 or H21', async (t) => {
   const silent = await SilentPort.open()
   t.teardown(() => silent.close())
-  const dynos = [...silent.dynos(1), ...(await closedPorts(1)).map((port) => ({ port }))]
+  const dynos = [...silent.dynos(1), ...closedPorts(t, 1).map((port) => ({ port }))]
   const { router } = await openStage(t, { time: 'stopped', app: { dynos } })
   // In turns: one begins with the silent dyno, the other one with the one that refuses.
   const clients = await Promise.all([router.client(), router.client()])
@@ -215,7 +224,7 @@ t.test('what ended the last attempt is what the client is told: H19 or H21', asy
 })
 
 t.test('when all dynos are in quarantine the one that failed longest ago is tried all the same', async (t) => {
-  const [port] = await closedPorts(1)
+  const [port] = closedPorts(t, 1)
   const { router } = await openStage(t, { time: 'stopped', app: { dynos: [port!] } })
   const client = await router.client()
   t.equal((await client.get()).status, 503)
