@@ -1,4 +1,5 @@
-import { type Stats, type StatsListener, statSync, unwatchFile, watchFile } from 'node:fs'
+import { type Stats, type StatsListener, unwatchFile, watchFile } from 'node:fs'
+import { stat } from 'node:fs/promises'
 
 /**
  * How often the file is looked at. Looking needs no help of the file system, so it works where events do not reach (network file systems,
@@ -25,27 +26,26 @@ export class ConfigWatch {
 
   #whenQuiet(seen: Stats): void {
     if (this.#quiet !== null) clearTimeout(this.#quiet)
-    // Looks are further apart than that, so it takes one more.
-    this.#quiet = setTimeout(() => {
-      const now = stateOf(this.#file)
+    const quiet = setTimeout(async () => {
+      // Looks are further apart than that, so it takes one more. It waits for the file system, which may be far away, and nobody waits for it.
+      const now = await stateOf(this.#file)
+      if (this.#quiet !== quiet) return // changed again meanwhile, or closed
       if (now === null || sameState(seen, now)) this.#onChange()
       else this.#whenQuiet(now)
     }, QUIET_MS)
+    this.#quiet = quiet
   }
 
   close(): void {
     unwatchFile(this.#file, this.#onStat)
     if (this.#quiet !== null) clearTimeout(this.#quiet)
+    this.#quiet = null
   }
 }
 
 /** null: it is not there, or cannot be looked at, which the reader will say. */
-function stateOf(file: string): Stats | null {
-  try {
-    return statSync(file)
-  } catch {
-    return null
-  }
+function stateOf(file: string): Promise<Stats | null> {
+  return stat(file).catch(() => null)
 }
 
 function sameState(one: Stats, other: Stats): boolean {

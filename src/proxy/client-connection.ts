@@ -281,12 +281,13 @@ export class ClientConnection extends PeerSocket implements ClientSide, RequestR
   /** The client itself asked for the end, all of its request was read, and after that a client says nothing (RFC 9112 §9.6). */
   get #saysNoMore(): boolean {
     const { exchange } = this
-    return exchange.lastOfClient && exchange.requestEnded && this.#reader.inRequest && !this.#reader.hasAhead
+    return exchange.closeRequested && exchange.requestEnded && this.#reader.inRequest && !this.#reader.hasAhead
   }
 
   /** What was written goes out, then the socket is gone: nothing can come that would make a reset of that. */
   #part(): void {
     this.#reader.end()
+    this.resume()
     this.transport.closeSoon()
     if (this.unsentBytes > 0) this.#watchTaking(Wait.lastWrites, this.#host.timeouts.requestBodyMs)
   }

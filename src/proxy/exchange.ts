@@ -93,8 +93,8 @@ export class Exchange implements Waiter {
   requestId = ''
   /** May another request follow? Several may forbid that. */
   keepAlive = false
-  /** The client said that none will. */
-  lastOfClient = false
+  /** The client said that none will: `Connection: close`, or HTTP/1.0 without keep-alive. */
+  closeRequested = false
   upgrade = ''
   /** Method and headers allow a second try when the first got no byte of an answer (RFC 9110 §9.2.2). */
   repeatable = false
@@ -185,7 +185,7 @@ export class Exchange implements Waiter {
     this.accept = head.accept
     this.requestId = ''
     this.keepAlive = head.keepAlive
-    this.lastOfClient = !head.keepAlive
+    this.closeRequested = !head.keepAlive
     this.upgrade = head.upgrade
     this.app = null
     this.pool = null
