@@ -5,7 +5,7 @@ import { type Cidr, parseAddress, parseCidr } from '../../src/model/address.ts'
 import { CidrSet } from '../../src/model/cidr-set.ts'
 import { zoneSource } from './zone-source.ts'
 
-const inside = new CidrSet([{ cidr: parseCidr('127.0.0.0/8') as Cidr, deny: false }])
+const inside = CidrSet.of([{ cidr: parseCidr('127.0.0.0/8') as Cidr, deny: false }])
 const responder = new Responder({
   host: '127.0.0.1',
   port: Number(process.argv[2]),

@@ -16,7 +16,7 @@ for (const family of [4, 6] as const) {
   for (const count of [10, 1000, 10_000]) {
     const texts = Array.from({ length: count }, () => randomCidr(family))
     const cidrs = texts.map((text) => parseCidr(text) as Cidr)
-    const set = new CidrSet(cidrs.map((cidr) => ({ cidr, deny: false })))
+    const set = CidrSet.of(cidrs.map((cidr) => ({ cidr, deny: false })))
     const peers = ipaddr.parse(family === 4 ? '10.0.0.0' : '2001::').kind()
     const ranges = texts.map((text) => ipaddr.parseCIDR(text))
     // Every second one is in some range.

@@ -123,12 +123,12 @@ function insideAddress({ space }: Config): string {
 function mayCome({ trustedIpRanges }: Config, text: string): boolean {
   if (trustedIpRanges === null) return true
   const ranges = trustedIpRanges.map(({ cidr, action }) => ({ cidr: parseCidr(cidr) as Cidr, deny: action === 'deny' }))
-  const decider = new CidrSet(ranges).find(parseAddress(text)!)
+  const decider = CidrSet.of(ranges).find(parseAddress(text)!)
   return decider >= 0 && !ranges[decider]!.deny
 }
 
 function isIn(text: string, cidr: string): boolean {
-  return new CidrSet([{ cidr: parseCidr(cidr) as Cidr, deny: false }]).has(parseAddress(text)!)
+  return CidrSet.of([{ cidr: parseCidr(cidr) as Cidr, deny: false }]).has(parseAddress(text)!)
 }
 
 function here(path: string, cwd: string): string {

@@ -107,5 +107,5 @@ export class EmbeddedDns {
 
 function insideSet(config: Config): CidrSet {
   const cidrs = insideRanges(config).map((text) => parseCidr(text))
-  return new CidrSet(cidrs.filter((cidr) => typeof cidr !== 'string').map((cidr) => ({ cidr, deny: false })))
+  return CidrSet.of(cidrs.filter((cidr) => typeof cidr !== 'string').map((cidr) => ({ cidr, deny: false })))
 }

@@ -1,5 +1,5 @@
 import { type Cidr, contains, type IpAddress } from './address.ts'
-import { RangePoints, RangeSearch } from './range-search.ts'
+import { RangePoints, RangeSearch, type RangeTable, rangeTable } from './range-search.ts'
 
 const NONE = -1
 
@@ -10,18 +10,32 @@ export interface CidrRule {
   readonly deny: boolean
 }
 
+/** What a set looks into. Plain data: who makes it and who uses it may be two processes. */
+export interface CidrTables {
+  readonly v4: RangeTable
+  readonly v6: RangeTable
+}
+
 /**
- * Which rule decides about an address. Built once, never changed. CIDRs nest or are disjoint, so the rules flatten to a sorted list of points
- * where the deciding rule changes, and a lookup is one search over numbers, without allocation. IPv4 and IPv6 are worlds apart: `::/0` holds no
+ * CIDRs nest or are disjoint, so the rules flatten to a sorted list of points where the deciding rule changes. IPv4 and IPv6 are worlds apart: `::/0` holds no
  * IPv4 address.
  */
+export function compileCidrs(rules: readonly CidrRule[]): CidrTables {
+  return { v4: rangeTable(flatten(rules, 4), 32), v6: rangeTable(flatten(rules, 6), 128) }
+}
+
+/** Which rule decides about an address. Built once, never changed. A lookup is one search over numbers, without allocation. */
 export class CidrSet {
   readonly #v4: RangeSearch
   readonly #v6: RangeSearch
 
-  constructor(rules: readonly CidrRule[]) {
-    this.#v4 = new RangeSearch(flatten(rules, 4), 32)
-    this.#v6 = new RangeSearch(flatten(rules, 6), 128)
+  static of(rules: readonly CidrRule[]): CidrSet {
+    return new CidrSet(compileCidrs(rules))
+  }
+
+  constructor({ v4, v6 }: CidrTables) {
+    this.#v4 = new RangeSearch(v4)
+    this.#v6 = new RangeSearch(v6)
   }
 
   /**

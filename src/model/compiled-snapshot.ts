@@ -1,8 +1,15 @@
-import { parseCidr } from './address.ts'
-import { CidrSet } from './cidr-set.ts'
+import {
+  type AccessRules,
+  type AccessTables,
+  accessRules,
+  accessTables,
+  sameRangeLists,
+  type TrustedSet,
+  trustedSet,
+} from './access-rules.ts'
 import { HostTable } from './host-table.ts'
 import { samePlainData } from './plain-data.ts'
-import type { AppEntry, SnapshotData, TrustedRange } from './snapshot.ts'
+import type { AppEntry, SnapshotData } from './snapshot.ts'
 
 /**
  * A snapshot as the tables that a request needs. Immutable and without counters. What a new snapshot does not change is the same object as
@@ -26,22 +33,6 @@ export interface Hosts {
   readonly outside: HostTable
 }
 
-/** Who a client is and whether it may come, before any app is known. */
-export interface AccessRules {
-  readonly inside: CidrSet
-  /** null: everyone may come. */
-  readonly trusted: TrustedSet | null
-  /** Peers whose X-Forwarded-For is believed. */
-  readonly proxies: CidrSet
-}
-
-/** Trusted ranges and the set that finds the one that decides. */
-export interface TrustedSet {
-  readonly ranges: readonly TrustedRange[]
-  /** Gives indexes of `ranges`. */
-  readonly set: CidrSet
-}
-
 /** An app with its tables. The same object as long as nothing of the app changes. */
 export interface App {
   readonly name: string
@@ -57,11 +48,16 @@ export function appNamed({ apps, positions }: CompiledSnapshot, name: string): A
 }
 
 /**
- * Where the previous snapshot has the same apps, this costs little more than what is different between the two.
- * Throws on a CIDR that does not parse: the config was checked, so it is a bug.
+ * Where the previous snapshot has the same apps, this costs little more than what is different between the two. `tables`: of the lists of ranges, for whoever
+ * has them already; the same as before where the lists are.
+ * @throws Error on a CIDR that does not parse: the config was checked, so it is a bug.
  */
-export function compileSnapshot(data: SnapshotData, previous?: CompiledSnapshot): CompiledSnapshot {
-  const access = compileAccess(data, previous)
+export function compileSnapshot(
+  data: SnapshotData,
+  previous?: CompiledSnapshot,
+  tables: AccessTables = tablesFor(data, previous),
+): CompiledSnapshot {
+  const access = previous?.access.tables === tables ? previous.access : accessRules(data, tables)
   const changed = previous === undefined ? null : changedEntries(data.apps, previous.data.apps)
   const { apps, positions, hosts } =
     previous === undefined || changed === null
@@ -112,20 +108,9 @@ function compileApp(entry: AppEntry, previous: App | undefined): App {
   return { name: entry.name, entry, trusted }
 }
 
-function compileAccess(data: SnapshotData, previous: CompiledSnapshot | undefined): AccessRules {
-  if (
-    previous !== undefined &&
-    samePlainData(data.insideRanges, previous.data.insideRanges) &&
-    samePlainData(data.trustedIpRanges, previous.data.trustedIpRanges) &&
-    samePlainData(data.trustedProxies, previous.data.trustedProxies)
-  ) {
-    return previous.access
-  }
-  return {
-    inside: cidrSet(data.insideRanges),
-    trusted: trustedSet(data.trustedIpRanges),
-    proxies: cidrSet(data.trustedProxies),
-  }
+function tablesFor(data: SnapshotData, previous: CompiledSnapshot | undefined): AccessTables {
+  const isSame = previous !== undefined && sameRangeLists(data, previous.data)
+  return isSame ? previous.access.tables : accessTables(data)
 }
 
 function compileHosts(apps: readonly AppEntry[]): Hosts {
@@ -142,20 +127,4 @@ function compileHosts(apps: readonly AppEntry[]): Hosts {
 
 function sameHosts(app: AppEntry, before: AppEntry): boolean {
   return app.internalRouting === before.internalRouting && samePlainData(app.domains, before.domains)
-}
-
-function trustedSet(ranges: readonly TrustedRange[] | null): TrustedSet | null {
-  if (ranges === null) return null
-  const rules = ranges.map((range) => ({ cidr: checkedCidr(range.cidr), deny: range.action === 'deny' }))
-  return { ranges, set: new CidrSet(rules) }
-}
-
-function cidrSet(cidrs: readonly string[]): CidrSet {
-  return new CidrSet(cidrs.map((text) => ({ cidr: checkedCidr(text), deny: false })))
-}
-
-function checkedCidr(text: string) {
-  const cidr = parseCidr(text)
-  if (typeof cidr === 'string') throw new Error(cidr)
-  return cidr
 }

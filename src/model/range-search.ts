@@ -41,38 +41,56 @@ export class RangePoints {
   }
 }
 
+/** Points and the table of where to begin. Plain data. */
+export interface RangeTable {
+  /** The value below the first point. */
+  readonly below: number
+  /** Four words per point, sign turned. */
+  readonly starts: Int32Array
+  readonly values: Int32Array
+  /** For each place the last point at or before its first address; one more for the end. */
+  readonly index: Uint32Array
+  readonly indexBits: number
+  /** Bits that all addresses between the first and the last point begin with: the index is over those that follow. */
+  readonly sharedBits: number
+}
+
+/** `bits`: of the addresses, 32 or 128. */
+export function rangeTable(points: RangePoints, bits: 32 | 128): RangeTable {
+  const { below, count } = points
+  const starts = points.starts.slice(0, count * 4)
+  const sharedBits = Math.min(bitsSharedByAll(starts), bits - 1)
+  const indexBits = Math.min(MAX_INDEX_BITS, Math.ceil(Math.log2(count + 1)), bits - sharedBits)
+  const places = 1 << indexBits
+  const index = new Uint32Array(places + 1)
+  for (let place = 0, point = 0; place <= places; place++) {
+    while (point + 1 < count && placesBelow(starts, point + 1, sharedBits, indexBits) <= place) point++
+    index[place] = point
+  }
+  return { below, starts, values: points.values.slice(0, count), index, indexBits, sharedBits }
+}
+
 /**
  * Finds the value that holds at an address: a binary search over sorted points, begun where a table over the address bits that tell the points
  * apart says. The table has about as many places as there are points, so the search is short unless the points are bunched.
  */
 export class RangeSearch {
-  /** Below the first point. */
   readonly #below: number
   readonly #count: number
-  /** Four words per point, sign turned. */
   readonly #starts: Int32Array
   readonly #values: Int32Array
-  /** For each place the last point at or before its first address; one more for the end. */
   readonly #index: Uint32Array
   readonly #indexBits: number
-  /** Bits that all addresses between the first and the last point begin with: the table is over those that follow. */
   readonly #sharedBits: number
 
-  /** `bits`: of the addresses, 32 or 128. */
-  constructor(points: RangePoints, bits: 32 | 128) {
-    const { count } = points
-    this.#below = points.below
-    this.#count = count
-    this.#starts = points.starts.slice(0, count * 4)
-    this.#values = points.values.slice(0, count)
-    this.#sharedBits = Math.min(this.#bitsSharedByAll(), bits - 1)
-    this.#indexBits = Math.min(MAX_INDEX_BITS, Math.ceil(Math.log2(count + 1)), bits - this.#sharedBits)
-    const places = 1 << this.#indexBits
-    this.#index = new Uint32Array(places + 1)
-    for (let place = 0, point = 0; place <= places; place++) {
-      while (point + 1 < count && this.#placesBelow(point + 1) <= place) point++
-      this.#index[place] = point
-    }
+  constructor({ below, starts, values, index, indexBits, sharedBits }: RangeTable) {
+    this.#below = below
+    this.#count = values.length
+    this.#starts = starts
+    this.#values = values
+    this.#index = index
+    this.#indexBits = indexBits
+    this.#sharedBits = sharedBits
   }
 
   /** Words as `IpAddress` has them. */
@@ -81,7 +99,7 @@ export class RangeSearch {
     if (lastPoint < 0 || this.#isAfter(0, w0, w1, w2, w3)) return this.#below
     if (!this.#isAfter(lastPoint, w0, w1, w2, w3)) return this.#values[lastPoint]!
     // Between the first and the last point, so it begins with the shared bits.
-    const place = this.#place(w0, w1, w2, w3)
+    const place = placeOf(w0, w1, w2, w3, this.#sharedBits, this.#indexBits)
     let low = this.#index[place]!
     let high = this.#index[place + 1]! + 1
     while (high - low > 1) {
@@ -112,39 +130,38 @@ export class RangeSearch {
     }
     return start > word
   }
+}
 
-  /** The `#indexBits` bits after the shared ones: they lie in one word or in two. */
-  #place(w0: number, w1: number, w2: number, w3: number): number {
-    const sharedWords = this.#sharedBits >>> 5
-    const shift = this.#sharedBits & 31
-    const word = sharedWords === 0 ? w0 : sharedWords === 1 ? w1 : sharedWords === 2 ? w2 : w3
-    const next = sharedWords === 0 ? w1 : sharedWords === 1 ? w2 : sharedWords === 2 ? w3 : 0
-    // JavaScript shifts by bits mod 32.
-    const bits = shift === 0 ? word : (word << shift) | (next >>> (32 - shift))
-    return bits >>> (32 - this.#indexBits)
-  }
+/** The `indexBits` bits after the shared ones: they lie in one word or in two. */
+function placeOf(w0: number, w1: number, w2: number, w3: number, sharedBits: number, indexBits: number): number {
+  const sharedWords = sharedBits >>> 5
+  const shift = sharedBits & 31
+  const word = sharedWords === 0 ? w0 : sharedWords === 1 ? w1 : sharedWords === 2 ? w2 : w3
+  const next = sharedWords === 0 ? w1 : sharedWords === 1 ? w2 : sharedWords === 2 ? w3 : 0
+  // JavaScript shifts by bits mod 32.
+  const bits = shift === 0 ? word : (word << shift) | (next >>> (32 - shift))
+  return bits >>> (32 - indexBits)
+}
 
-  /** How many places begin before the point: its own does unless the point is the first address there. */
-  #placesBelow(point: number): number {
-    const starts = this.#starts
-    const at = point * 4
-    const w0 = starts[at]! ^ SIGN
-    const w1 = starts[at + 1]! ^ SIGN
-    const w2 = starts[at + 2]! ^ SIGN
-    const w3 = starts[at + 3]! ^ SIGN
-    const place = this.#place(w0, w1, w2, w3)
-    return lastSetBit(w0, w1, w2, w3) <= this.#sharedBits + this.#indexBits ? place : place + 1
-  }
+/** How many places begin before the point: its own does unless the point is the first address there. */
+function placesBelow(starts: Int32Array, point: number, sharedBits: number, indexBits: number): number {
+  const at = point * 4
+  const w0 = starts[at]! ^ SIGN
+  const w1 = starts[at + 1]! ^ SIGN
+  const w2 = starts[at + 2]! ^ SIGN
+  const w3 = starts[at + 3]! ^ SIGN
+  const place = placeOf(w0, w1, w2, w3, sharedBits, indexBits)
+  return lastSetBit(w0, w1, w2, w3) <= sharedBits + indexBits ? place : place + 1
+}
 
-  /** With how many equal bits the first and the last point begin; 128 when they are the same. */
-  #bitsSharedByAll(): number {
-    const last = (this.#count - 1) * 4
-    for (let word = 0; word < 4; word++) {
-      const difference = this.#starts[word]! ^ this.#starts[last + word]!
-      if (difference !== 0) return word * 32 + Math.clz32(difference)
-    }
-    return 128
+/** With how many equal bits the first and the last point begin; 128 when they are the same. */
+function bitsSharedByAll(starts: Int32Array): number {
+  const last = starts.length - 4
+  for (let word = 0; word < 4; word++) {
+    const difference = starts[word]! ^ starts[last + word]!
+    if (difference !== 0) return word * 32 + Math.clz32(difference)
   }
+  return 128
 }
 
 /** Number of the last bit that is set, from 1 for the first of 128; 0: none is. */

@@ -73,7 +73,7 @@ class ControlProcess implements Operations {
     this.#status = status
     this.#fleet.know(status)
     for (const { worker, report } of reports) this.#fleet.heard(worker, report)
-    const last = snapshot === null ? null : new SnapshotReader().read(snapshot)
+    const last = snapshot === null ? null : new SnapshotReader().read(snapshot).data
     if (last !== null) this.#fleet.resume(last)
     this.#reloader = new Reloader(known, { log: this.#log, apply: (next, parts) => this.#apply(next, parts) })
     this.#control = new ControlPlane(config, {

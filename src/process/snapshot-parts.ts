@@ -1,3 +1,4 @@
+import { type AccessTables, accessTables, sameRangeLists } from '../model/access-rules.ts'
 import { samePlainData } from '../model/plain-data.ts'
 import { type AppEntry, type SnapshotData, type SnapshotSettings, settingsIn } from '../model/snapshot.ts'
 
@@ -11,6 +12,8 @@ export interface SnapshotParts {
   readonly base: number
   /** Everything but version and apps; null: as before. */
   readonly settings: string | null
+  /** Of the lists of ranges in the settings; null: as before. */
+  readonly tables: AccessTables | null
   /** Names of all apps in their order; null: as before. */
   readonly names: readonly string[] | null
   /** Those that are new or differ. */
@@ -42,6 +45,7 @@ export class SnapshotWriter {
       version: data.version,
       base: last?.version ?? 0,
       settings: isSame ? null : JSON.stringify(settings),
+      tables: isSame || (last !== null && sameRangeLists(data, last)) ? null : accessTables(data),
       names: sameNames(last?.apps ?? [], data.apps) ? null : data.apps.map(({ name }) => name),
       // Control keeps the object of an app that did not change.
       apps: data.apps.filter((app) => app !== before.get(app.name)).map((app) => [app.name, JSON.stringify(app)]),
@@ -53,6 +57,7 @@ export class SnapshotWriter {
 export class SnapshotShelf {
   #version = 0
   #settings = ''
+  #tables: AccessTables | null = null
   #names: readonly string[] = []
   #apps = new Map<string, string>()
 
@@ -62,6 +67,7 @@ export class SnapshotShelf {
     if (parts.base === 0) this.#apps.clear()
     this.#version = parts.version
     this.#settings = parts.settings ?? this.#settings
+    this.#tables = parts.tables ?? this.#tables
     for (const [name, entry] of parts.apps) this.#apps.set(name, entry)
     if (parts.names !== null) {
       this.#names = parts.names
@@ -79,20 +85,27 @@ export class SnapshotShelf {
   whole(): SnapshotParts | null {
     if (this.#version === 0) return null
     const apps = [...this.#apps]
-    return { version: this.#version, base: 0, settings: this.#settings, names: this.#names, apps }
+    return { version: this.#version, base: 0, settings: this.#settings, tables: this.#tables, names: this.#names, apps }
   }
 }
 
-/** Makes snapshots of the parts. An app that did not change stays the same object. */
+/** A snapshot, and of its lists of ranges what whoever sent it has compiled. */
+export interface ReadSnapshot {
+  readonly data: SnapshotData
+  readonly tables: AccessTables
+}
+
+/** Makes snapshots of the parts. An app that did not change stays the same object, and tables do. */
 export class SnapshotReader {
   #settings: SnapshotSettings | null = null
+  #tables: AccessTables | null = null
   #apps: readonly AppEntry[] = []
   /** Names to indexes of the apps. */
   #positions: ReadonlyMap<string, number> = new Map()
   #version = 0
 
   /** @throws Error when it is the difference to another one: then messages were lost, which is a bug. */
-  read(parts: SnapshotParts): SnapshotData {
+  read(parts: SnapshotParts): ReadSnapshot {
     if (parts.base !== 0 && parts.base !== this.#version) {
       throw new Error(`snapshot ${parts.version} is the difference to ${parts.base}, but ${this.#version} is in force`)
     }
@@ -101,6 +114,7 @@ export class SnapshotReader {
       this.#positions = new Map()
     }
     if (parts.settings !== null) this.#settings = JSON.parse(parts.settings) as SnapshotSettings
+    if (parts.tables !== null) this.#tables = parts.tables
     const fresh = new Map(parts.apps.map(([name, entry]) => [name, JSON.parse(entry) as AppEntry]))
     if (parts.names === null) {
       const apps = [...this.#apps]
@@ -111,13 +125,14 @@ export class SnapshotReader {
       this.#positions = new Map(parts.names.map((name, index) => [name, index]))
     }
     this.#version = parts.version
-    return { version: parts.version, ...this.#settings!, apps: this.#apps }
+    return { data: { version: parts.version, ...this.#settings!, apps: this.#apps }, tables: this.#tables! }
   }
 
   /** What `read` would make of them; what is here stays as it is. @throws Error like `read` */
-  preview(parts: SnapshotParts): SnapshotData {
+  preview(parts: SnapshotParts): ReadSnapshot {
     const aside = new SnapshotReader()
     aside.#settings = this.#settings
+    aside.#tables = this.#tables
     aside.#apps = this.#apps
     aside.#positions = this.#positions
     aside.#version = this.#version

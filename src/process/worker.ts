@@ -53,7 +53,8 @@ class WorkerProcess {
         break
       case 'judge': {
         // Before its first snapshot a worker has no tunnels, and nothing that this could be the difference to.
-        const tunnels = this.#plane?.tunnelsEndedBy(this.#reader.preview(message.parts)) ?? new Map()
+        const { data, tables } = this.#reader.preview(message.parts)
+        const tunnels = this.#plane?.tunnelsEndedBy(data, tables) ?? new Map()
         tell({ kind: 'judged', id: message.id, tunnels })
         break
       }
@@ -92,13 +93,14 @@ class WorkerProcess {
   }
 
   #apply({ parts }: SupervisorToWorker & { kind: 'snapshot' }): void {
-    const snapshot = this.#reader.read(parts)
+    const { data, tables } = this.#reader.read(parts)
     if (this.#plane !== null) {
-      this.#plane.apply(snapshot)
+      this.#plane.apply(data, tables)
     } else {
       const log = this.#accessLog
       this.#plane = new DataPlane({
-        snapshot,
+        snapshot: data,
+        tables,
         metrics: this.#metrics,
         logger: this.#logger!,
         accessLog: log === null ? null : { format: log.format, write: (line) => log.sink.write(line) },

@@ -1,5 +1,6 @@
+import type { AccessRules, TrustedSet } from '../model/access-rules.ts'
 import { type IpAddress, parseAddress } from '../model/address.ts'
-import type { AccessRules, App, TrustedSet } from '../model/compiled-snapshot.ts'
+import type { App } from '../model/compiled-snapshot.ts'
 import type { TrustedRange } from '../model/snapshot.ts'
 
 /** `admitted`, or why not: the reasons that `clientBlocked` counts. */

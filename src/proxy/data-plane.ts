@@ -1,3 +1,4 @@
+import type { AccessTables } from '../model/access-rules.ts'
 import { type CompiledSnapshot, compileSnapshot } from '../model/compiled-snapshot.ts'
 import type { RouterTimeouts, SnapshotData } from '../model/snapshot.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -24,6 +25,8 @@ import { turn } from './turn.ts'
 
 export interface DataPlaneOptions {
   readonly snapshot: SnapshotData
+  /** Of the snapshot's lists of ranges; compiled here when left out. */
+  readonly tables?: AccessTables
   readonly metrics: RouterMetrics
   readonly logger: Logger
   /** null: no access log. */
@@ -59,7 +62,7 @@ export class DataPlane implements ClientsHost, ListenerHost, PipelineHost, DynoD
     this.clock = new Clock(options.time)
     this.wheel = new TimerWheel(this.clock)
     this.metrics = options.metrics
-    this.snapshot = compileSnapshot(options.snapshot)
+    this.snapshot = compileSnapshot(options.snapshot, undefined, options.tables)
     this.headLimits = headLimits(options.snapshot)
     this.pools = new AppPools(this.snapshot, {
       wheel: this.wheel,
@@ -91,10 +94,13 @@ export class DataPlane implements ClientsHost, ListenerHost, PipelineHost, DynoD
 
   // --- Control's side ------------------------------------------------------------------------------------------------
 
-  /** One pointer is swapped; requests under way keep the snapshot that they began with. */
-  apply(data: SnapshotData): void {
+  /**
+   * One pointer is swapped; requests under way keep the snapshot that they began with. `tables`: of the lists of ranges, the same object as before where these
+   * are; compiled here when left out.
+   */
+  apply(data: SnapshotData, tables?: AccessTables): void {
     const before = this.snapshot
-    this.snapshot = compileSnapshot(data, before)
+    this.snapshot = compileSnapshot(data, before, tables)
     this.headLimits = headLimits(data)
     this.pools.apply(this.snapshot)
     this.backends.dropRetired()
@@ -122,8 +128,8 @@ export class DataPlane implements ClientsHost, ListenerHost, PipelineHost, DynoD
   }
 
   /** How many tunnels of each app would be cut if this came into use. */
-  tunnelsEndedBy(data: SnapshotData): Map<string, number> {
-    return this.#pipeline.tunnels.endedBy(compileSnapshot(data, this.snapshot), this.snapshot)
+  tunnelsEndedBy(data: SnapshotData, tables?: AccessTables): Map<string, number> {
+    return this.#pipeline.tunnels.endedBy(compileSnapshot(data, this.snapshot, tables), this.snapshot)
   }
 
   /**

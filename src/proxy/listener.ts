@@ -133,7 +133,7 @@ export class Listener implements Entrance {
 
 function cidrSet(texts: readonly string[] | null): CidrSet | null {
   if (texts === null) return null
-  return new CidrSet(
+  return CidrSet.of(
     texts.map((text) => {
       const cidr = parseCidr(text)
       if (typeof cidr === 'string') throw new Error(cidr)

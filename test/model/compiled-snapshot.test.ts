@@ -1,4 +1,6 @@
 import t from 'tap'
+import { accessTables } from '../../src/model/access-rules.ts'
+import { parseAddress } from '../../src/model/address.ts'
 import { appNamed, compileSnapshot } from '../../src/model/compiled-snapshot.ts'
 import type { SnapshotData } from '../../src/model/snapshot.ts'
 import { appEntry, snapshotData } from '../support/snapshot-data.ts'
@@ -123,6 +125,21 @@ t.test('a change of any range list makes new access rules', async (t) => {
     { trustedProxies: [] },
   ]
   for (const change of changes) t.not(compileSnapshot({ ...data, ...change }, before).access, before.access)
+})
+
+t.test('whoever has tables of the ranges already compiles none', async (t) => {
+  const data = threeApps()
+  const tables = structuredClone(accessTables(data))
+  const first = compileSnapshot(data, undefined, tables)
+  t.equal(first.access.tables, tables)
+  t.equal(first.access.trusted?.set.find(parseAddress('203.0.113.9')!), 0)
+  t.ok(first.access.proxies.has(parseAddress('10.0.0.9')!))
+  t.equal(compileSnapshot(received({ ...data, version: 2 }), first, tables).access, first.access)
+  const closed = { ...data, version: 3, trustedIpRanges: [] }
+  t.equal(
+    compileSnapshot(closed, first, accessTables(closed)).access.trusted?.set.find(parseAddress('203.0.113.9')!),
+    -1,
+  )
 })
 
 t.test('a range that does not parse is a bug and throws', async (t) => {

@@ -28,13 +28,13 @@ const AFTERMATH_MS = 2500
 
 const address = (first: number, n: number) => `${first}.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`
 
-/** `changed`: the number of the app that is different, and how often it was. */
-function apps(changed: { app: number; times: number } = { app: -1, times: 0 }): string {
+/** `changed`: the number of the app that is different, or all of them are, and how often. */
+function apps(changed: { app: number | 'all'; times: number } = { app: -1, times: 0 }): string {
   const lines: string[] = []
   for (let app = 0; app < APPS; app++) {
     const domains = Array.from({ length: DOMAINS }, (_, i) => `h${i}.a${app}.example.com`)
     const dynos = Array.from({ length: DYNOS }, (_, i) => `{ address: "${address(10, app * DYNOS + i)}:5000", az: a }`)
-    const more = app === changed.app ? `maxInFlightPerDyno: ${100 + changed.times}, ` : ''
+    const more = app === changed.app || changed.app === 'all' ? `maxInFlightPerDyno: ${100 + changed.times}, ` : ''
     lines.push(
       `  a${app}: { domains: [${domains.join(', ')}], ${more}formation: { web: { dynos: [${dynos.join(', ')}] } } }`,
     )
@@ -131,6 +131,8 @@ try {
   }
   router.write(apps({ app: APPS >> 1, times: RELOADS }), more(', 30.0.0.0/8'))
   said('reload that changes the trusted ranges', await pauses(reload))
+  router.write(apps({ app: 'all', times: 0 }), more(', 30.0.0.0/8'))
+  said('reload that changes all apps', await pauses(reload))
   await memory('after the reloads')
   console.log(`control is ${(await router.pid('control')) === control ? 'the same' : 'another one'}`)
 } catch (error) {
