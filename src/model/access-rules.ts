@@ -1,5 +1,5 @@
 import { parseCidr } from './address.ts'
-import { CidrSet, type CidrTables, compileCidrs } from './cidr-set.ts'
+import { CidrSet, type CidrTables, compileCidrs, ownCidrTables } from './cidr-set.ts'
 import { samePlainData } from './plain-data.ts'
 import type { SnapshotData, TrustedRange } from './snapshot.ts'
 
@@ -49,6 +49,15 @@ export function accessTables({ insideRanges, trustedIpRanges, trustedProxies }: 
     inside: tablesOf(insideRanges),
     trusted: trustedIpRanges === null ? null : trustedTables(trustedIpRanges),
     proxies: tablesOf(trustedProxies),
+  }
+}
+
+/** With memory of their own: tables that came by message are views of the whole message. */
+export function ownTables({ inside, trusted, proxies }: AccessTables): AccessTables {
+  return {
+    inside: ownCidrTables(inside),
+    trusted: trusted === null ? null : ownCidrTables(trusted),
+    proxies: ownCidrTables(proxies),
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Cidr, contains, type IpAddress } from './address.ts'
-import { RangePoints, RangeSearch, type RangeTable, rangeTable } from './range-search.ts'
+import { ownTable, RangePoints, RangeSearch, type RangeTable, rangeTable } from './range-search.ts'
 
 const NONE = -1
 
@@ -22,6 +22,11 @@ export interface CidrTables {
  */
 export function compileCidrs(rules: readonly CidrRule[]): CidrTables {
   return { v4: rangeTable(flatten(rules, 4), 32), v6: rangeTable(flatten(rules, 6), 128) }
+}
+
+/** See `ownTable`. */
+export function ownCidrTables({ v4, v6 }: CidrTables): CidrTables {
+  return { v4: ownTable(v4), v6: ownTable(v6) }
 }
 
 /** Which rule decides about an address. Built once, never changed. A lookup is one search over numbers, without allocation. */

@@ -70,6 +70,12 @@ export function rangeTable(points: RangePoints, bits: 32 | 128): RangeTable {
   return { below, starts, values: points.values.slice(0, count), index, indexBits, sharedBits }
 }
 
+/** With memory of its own: one that came by message is a view of the whole message. */
+export function ownTable(table: RangeTable): RangeTable {
+  const { starts, values, index } = table
+  return { ...table, starts: starts.slice(), values: values.slice(), index: index.slice() }
+}
+
 /**
  * Finds the value that holds at an address: a binary search over sorted points, begun where a table over the address bits that tell the points
  * apart says. The table has about as many places as there are points, so the search is short unless the points are bunched.

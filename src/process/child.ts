@@ -1,18 +1,33 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { PROTOCOL } from './messages.ts'
 
 /** Silent for so many seconds in a row: it does not answer any more. */
 const SILENT_SECONDS = 10
 /** The variable that makes the program on disk a part of a router instead of a command. */
 export const ROLE = 'POSTERN_PROCESS'
 
+/** Beside it, what the supervisor speaks. */
+const SPOKEN = 'POSTERN_PROTOCOL'
+
 export type Role = 'supervisor' | 'control' | 'worker'
 
-/** What this process was started as; null: a command. `supervisor`: in the place of another one. Asked once, so that programs started from here do not inherit it. */
+/**
+ * What this process was started as; null: a command. `supervisor`: in the place of another one. Asked once, so that programs started from here do not inherit it. A
+ * process that does not speak what its supervisor speaks ends here: an upgrade to it fails, and what runs stays.
+ */
 export function ownRole(): Role | null {
   const role = process.env[ROLE]
+  const spoken = process.env[SPOKEN]
   delete process.env[ROLE]
-  const isRole = role === 'supervisor' || role === 'control' || role === 'worker'
-  return process.send !== undefined && isRole ? role : null
+  delete process.env[SPOKEN]
+  if (process.send === undefined) return null
+  if (role === 'supervisor') return role
+  if (role !== 'control' && role !== 'worker') return null
+  if (spoken === String(PROTOCOL)) return role
+  console.error(
+    `postern: a ${role} process of this version cannot talk to the supervisor that runs, which is of another one; "postern upgrade --supervisor" replaces that too`,
+  )
+  process.exit(1)
 }
 
 /** A process that the supervisor started, from the program as it is on disk now. */
@@ -28,7 +43,7 @@ export class Child<Incoming, Outgoing> {
   constructor(role: Role, onMessage: (message: Incoming) => void) {
     // As it was called: where that is a symbolic link, another version may be behind it now.
     this.#process = fork(process.argv[1]!, [], {
-      env: { ...process.env, [ROLE]: role },
+      env: { ...process.env, [ROLE]: role, [SPOKEN]: String(PROTOCOL) },
       // Snapshots travel as long texts, which JSON would have to escape.
       serialization: 'advanced',
     })

@@ -3,12 +3,16 @@ import type { ConfigParts } from '../config/config-parts.ts'
 import type { Launch } from '../control/runtimes/runtime.ts'
 import type { TallyCounts } from '../model/dyno-observation.ts'
 import type { CounterDump } from '../telemetry/counter-dump.ts'
+import type { AppTexts } from './app-texts.ts'
 import type { SnapshotParts } from './snapshot-parts.ts'
 
 /**
  * What the processes say to each other. Control and workers know the supervisor only, which passes on what is for the other
  * side. Messages of one sender arrive in order; those of a process that ended may be lost.
  */
+
+/** Goes up with every change of what is said: a supervisor goes on while control and workers are upgraded, to a version that may say other things. */
+export const PROTOCOL = 1
 
 // --- Supervisor and control ------------------------------------------------------------------------------------------
 
@@ -98,6 +102,8 @@ export interface WorkerFacts extends ProcessFacts {
 
 export type SupervisorToWorker =
   | { readonly kind: 'begin'; readonly slot: number; readonly log: LogConfig }
+  /** Apps of the `snapshot` or `judge` that comes next, which has no others: a large message is read at one go, several small ones are not. */
+  | { readonly kind: 'apps'; readonly apps: AppTexts }
   | { readonly kind: 'snapshot'; readonly parts: SnapshotParts }
   /** With the handle of the bound socket, for the next `listen`. */
   | { readonly kind: 'socket'; readonly listener: string }

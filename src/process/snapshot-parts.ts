@@ -1,6 +1,7 @@
-import { type AccessTables, accessTables, sameRangeLists } from '../model/access-rules.ts'
+import { type AccessTables, accessTables, ownTables, sameRangeLists } from '../model/access-rules.ts'
 import { samePlainData } from '../model/plain-data.ts'
 import { type AppEntry, type SnapshotData, type SnapshotSettings, settingsIn } from '../model/snapshot.ts'
+import { type AppTexts, packApps, unpackApps } from './app-texts.ts'
 
 /**
  * A snapshot, or what differs from the one before it, in pieces of JSON: whoever only passes them on need not read them, and a
@@ -17,7 +18,7 @@ export interface SnapshotParts {
   /** Names of all apps in their order; null: as before. */
   readonly names: readonly string[] | null
   /** Those that are new or differ. */
-  readonly apps: readonly (readonly [name: string, entry: string])[]
+  readonly apps: readonly AppTexts[]
 }
 
 /** Says of each snapshot what is new in it. */
@@ -48,7 +49,9 @@ export class SnapshotWriter {
       tables: isSame || (last !== null && sameRangeLists(data, last)) ? null : accessTables(data),
       names: sameNames(last?.apps ?? [], data.apps) ? null : data.apps.map(({ name }) => name),
       // Control keeps the object of an app that did not change.
-      apps: data.apps.filter((app) => app !== before.get(app.name)).map((app) => [app.name, JSON.stringify(app)]),
+      apps: packApps(
+        data.apps.filter((app) => app !== before.get(app.name)).map((app) => [app.name, JSON.stringify(app)]),
+      ),
     }
   }
 }
@@ -68,7 +71,7 @@ export class SnapshotShelf {
     this.#version = parts.version
     this.#settings = parts.settings ?? this.#settings
     this.#tables = parts.tables ?? this.#tables
-    for (const [name, entry] of parts.apps) this.#apps.set(name, entry)
+    for (const [name, entry] of unpackApps(parts.apps)) this.#apps.set(name, entry)
     if (parts.names !== null) {
       this.#names = parts.names
       const kept = new Set(parts.names)
@@ -84,7 +87,7 @@ export class SnapshotShelf {
   /** null before the first. */
   whole(): SnapshotParts | null {
     if (this.#version === 0) return null
-    const apps = [...this.#apps]
+    const apps = packApps([...this.#apps])
     return { version: this.#version, base: 0, settings: this.#settings, tables: this.#tables, names: this.#names, apps }
   }
 }
@@ -106,38 +109,56 @@ export class SnapshotReader {
 
   /** @throws Error when it is the difference to another one: then messages were lost, which is a bug. */
   read(parts: SnapshotParts): ReadSnapshot {
+    return toTheEnd(this.readInSteps(parts))
+  }
+
+  /** The same, app by app: there may be thousands. Nothing of it is in force before the last step, and there must be no other reading meanwhile. */
+  *readInSteps(parts: SnapshotParts): Generator<void, ReadSnapshot> {
     if (parts.base !== 0 && parts.base !== this.#version) {
       throw new Error(`snapshot ${parts.version} is the difference to ${parts.base}, but ${this.#version} is in force`)
     }
-    if (parts.base === 0) {
-      this.#apps = []
-      this.#positions = new Map()
+    const settings = parts.settings === null ? this.#settings : (JSON.parse(parts.settings) as SnapshotSettings)
+    const tables = parts.tables === null ? this.#tables : ownTables(parts.tables)
+    const fresh = new Map<string, AppEntry>()
+    for (const [name, text] of unpackApps(parts.apps)) {
+      fresh.set(name, JSON.parse(text) as AppEntry)
+      yield
     }
-    if (parts.settings !== null) this.#settings = JSON.parse(parts.settings) as SnapshotSettings
-    if (parts.tables !== null) this.#tables = parts.tables
-    const fresh = new Map(parts.apps.map(([name, entry]) => [name, JSON.parse(entry) as AppEntry]))
-    if (parts.names === null) {
-      const apps = [...this.#apps]
-      for (const [name, entry] of fresh) apps[this.#positions.get(name)!] = entry
-      this.#apps = apps
-    } else {
-      this.#apps = parts.names.map((name) => fresh.get(name) ?? this.#apps[this.#positions.get(name)!]!)
-      this.#positions = new Map(parts.names.map((name, index) => [name, index]))
-    }
+    this.#settings = settings
+    this.#tables = tables
+    this.#takeApps(parts, fresh)
     this.#version = parts.version
-    return { data: { version: parts.version, ...this.#settings!, apps: this.#apps }, tables: this.#tables! }
+    return { data: { version: parts.version, ...settings!, apps: this.#apps }, tables: tables! }
   }
 
-  /** What `read` would make of them; what is here stays as it is. @throws Error like `read` */
-  preview(parts: SnapshotParts): ReadSnapshot {
+  /** What `readInSteps` would make of them; what is here stays as it is. @throws Error like `read` */
+  previewInSteps(parts: SnapshotParts): Generator<void, ReadSnapshot> {
     const aside = new SnapshotReader()
     aside.#settings = this.#settings
     aside.#tables = this.#tables
     aside.#apps = this.#apps
     aside.#positions = this.#positions
     aside.#version = this.#version
-    return aside.read(parts)
+    return aside.readInSteps(parts)
   }
+
+  #takeApps({ base, names }: SnapshotParts, fresh: ReadonlyMap<string, AppEntry>): void {
+    if (names === null) {
+      const apps = [...this.#apps]
+      for (const [name, entry] of fresh) apps[this.#positions.get(name)!] = entry
+      this.#apps = apps
+    } else {
+      const known = (name: string) => (base === 0 ? undefined : this.#apps[this.#positions.get(name)!])
+      this.#apps = names.map((name) => (fresh.get(name) ?? known(name))!)
+      this.#positions = new Map(names.map((name, index) => [name, index]))
+    }
+  }
+}
+
+function toTheEnd<T>(steps: Iterator<unknown, T>): T {
+  let step = steps.next()
+  while (!step.done) step = steps.next()
+  return step.value
 }
 
 function sameNames(before: readonly AppEntry[], now: readonly AppEntry[]): boolean {

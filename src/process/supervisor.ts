@@ -188,7 +188,7 @@ export class Supervisor {
           this.#log.error(`snapshot ${message.parts.version} does not follow ${this.#shelf.version}; it is not used`)
           return
         }
-        this.#workers.broadcast({ kind: 'snapshot', parts: message.parts })
+        this.#workers.apply(message.parts)
         break
       case 'listen':
         void this.#inTurn(() => this.#listen(message.listeners)).then((problem) =>

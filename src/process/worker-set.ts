@@ -76,6 +76,11 @@ export class WorkerSet {
   }
 
   /** To every worker, those that drain too. */
+  apply(parts: SnapshotParts): void {
+    for (const worker of this.#workers) worker.apply(parts)
+  }
+
+  /** To every worker, those that drain too. */
   broadcast(message: SupervisorToWorker): void {
     for (const { child } of this.#workers) child.send(message)
   }
@@ -229,7 +234,7 @@ class Worker {
   begin({ log, snapshot, sockets }: ReturnType<WorkerSetContext['state']>): void {
     this.#killAfter(START_MS)
     this.child.send({ kind: 'begin', slot: this.slot, log })
-    this.child.send({ kind: 'snapshot', parts: snapshot })
+    this.apply(snapshot)
     const listeners = sockets.map(({ listener }) => listener)
     void this.listen(listeners, sockets).then((problem) => {
       if (problem !== '') return this.child.kill()
@@ -241,6 +246,10 @@ class Worker {
     })
   }
 
+  apply(parts: SnapshotParts): void {
+    this.child.send({ kind: 'snapshot', parts: this.#withAppsAhead(parts) })
+  }
+
   async listen(listeners: readonly ListenerConfig[], fresh: readonly BoundSocket[]): Promise<string> {
     for (const { listener, handle } of fresh) this.child.send({ kind: 'socket', listener: listener.name }, handle)
     const answer = await this.#ask((id) => this.child.send({ kind: 'listen', id, listeners }))
@@ -250,8 +259,14 @@ class Worker {
   }
 
   async judge(parts: SnapshotParts): Promise<ReadonlyMap<string, number>> {
-    const answer = await this.#ask((id) => this.child.send({ kind: 'judge', id, parts }))
+    const answer = await this.#ask((id) => this.child.send({ kind: 'judge', id, parts: this.#withAppsAhead(parts) }))
     return answer?.kind === 'judged' ? answer.tunnels : new Map()
+  }
+
+  /** The apps are sent; what is left to send after them. */
+  #withAppsAhead(parts: SnapshotParts): SnapshotParts {
+    for (const apps of parts.apps) this.child.send({ kind: 'apps', apps })
+    return { ...parts, apps: [] }
   }
 
   drain(limits: { requestsMs: number; tunnelsMs: number }): void {

@@ -3,15 +3,17 @@ import { DataPlane } from '../proxy/data-plane.ts'
 import type { CounterDump } from '../telemetry/counter-dump.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { RouterMetrics } from '../telemetry/router-metrics.ts'
+import type { AppTexts } from './app-texts.ts'
 import { type AccessLog, listenerOptions, openAccessLog } from './data-plane-options.ts'
 import type { SupervisorToWorker, WorkerToSupervisor } from './messages.ts'
 import { leaveSignalsToSupervisor } from './signals.ts'
-import { SnapshotReader } from './snapshot-parts.ts'
+import { inSlices } from './slices.ts'
+import { type SnapshotParts, SnapshotReader } from './snapshot-parts.ts'
 
 const REPORT_MS = 1000
 /** With thousands of apps it takes a while to write down what was counted: not more than this part of the time. */
 const COUNTING_SHARE = 0.02
-/** Nor at one time for longer than this. */
+/** Nor at one time for longer than this; nor does a snapshot hold requests up for longer while it is read. */
 const SLICE_MS = 2
 /** Resolution of the event-loop delay: finer than a delay that a client would notice. */
 const DELAY_RESOLUTION_MS = 10
@@ -27,6 +29,10 @@ class WorkerProcess {
   readonly #metrics = new RouterMetrics()
   readonly #reader = new SnapshotReader()
   readonly #delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })
+  /** Messages, the first of which is being dealt with. */
+  readonly #unheard: [SupervisorToWorker, object | undefined][] = []
+  /** Of the snapshot that comes next. */
+  #apps: AppTexts[] = []
   /** Bound sockets that came for the next `listen`, by listener. */
   readonly #sockets = new Map<string, { close(): void }>()
   #logger: Logger | null = null
@@ -37,27 +43,39 @@ class WorkerProcess {
   /** Longest in the last second. */
   #delayMs = 0
 
+  /** One after the other, in the order in which they came: a large snapshot takes some turns of the event loop to read. */
   heard(message: SupervisorToWorker, handle: object | undefined): void {
+    this.#unheard.push([message, handle])
+    if (this.#unheard.length === 1) void this.#hearAll()
+  }
+
+  async #hearAll(): Promise<void> {
+    for (let next = this.#unheard[0]; next !== undefined; next = this.#unheard[0]) {
+      const doing = this.#hear(...next)
+      if (doing !== undefined) await doing
+      this.#unheard.shift()
+    }
+  }
+
+  /** A promise: what comes next has to wait for it. */
+  #hear(message: SupervisorToWorker, handle: object | undefined): Promise<void> | undefined {
     switch (message.kind) {
       case 'begin':
         this.#begin(message)
         break
-      case 'snapshot':
-        this.#apply(message)
+      case 'apps':
+        this.#apps.push(message.apps)
         break
+      case 'snapshot':
+        return this.#apply(message)
       case 'socket':
         this.#sockets.set(message.listener, handle as { close(): void })
         break
       case 'listen':
         void this.#listen(message)
         break
-      case 'judge': {
-        // Before its first snapshot a worker has no tunnels, and nothing that this could be the difference to.
-        const { data, tables } = this.#reader.preview(message.parts)
-        const tunnels = this.#plane?.tunnelsEndedBy(data, tables) ?? new Map()
-        tell({ kind: 'judged', id: message.id, tunnels })
-        break
-      }
+      case 'judge':
+        return this.#judge(message)
       case 'drain':
         void this.#drain(message)
         break
@@ -68,6 +86,7 @@ class WorkerProcess {
         this.#accessLog?.sink.reopen()
         break
     }
+    return undefined
   }
 
   #begin({ slot, log }: SupervisorToWorker & { kind: 'begin' }): void {
@@ -92,8 +111,21 @@ class WorkerProcess {
     }, REPORT_MS)
   }
 
-  #apply({ parts }: SupervisorToWorker & { kind: 'snapshot' }): void {
-    const { data, tables } = this.#reader.read(parts)
+  #withApps(parts: SnapshotParts): SnapshotParts {
+    const apps = this.#apps
+    this.#apps = []
+    return { ...parts, apps }
+  }
+
+  async #judge({ id, parts }: SupervisorToWorker & { kind: 'judge' }): Promise<void> {
+    const { data, tables } = (await inSlices(this.#reader.previewInSteps(this.#withApps(parts)), SLICE_MS)).value
+    // Before its first snapshot a worker has no tunnels, and nothing that this could be the difference to.
+    const tunnels = this.#plane?.tunnelsEndedBy(data, tables) ?? new Map()
+    tell({ kind: 'judged', id, tunnels })
+  }
+
+  async #apply({ parts }: SupervisorToWorker & { kind: 'snapshot' }): Promise<void> {
+    const { data, tables } = (await inSlices(this.#reader.readInSteps(this.#withApps(parts)), SLICE_MS)).value
     if (this.#plane !== null) {
       this.#plane.apply(data, tables)
     } else {
@@ -143,17 +175,9 @@ class WorkerProcess {
   /** What was counted, gathered in slices between which requests are served. */
   async #count(): Promise<CounterDump> {
     this.#countAtMs = Number.POSITIVE_INFINITY
-    const steps = this.#metrics.countInSteps()
-    let busyMs = 0
-    let step = steps.next()
-    while (!step.done) {
-      const beganAtMs = performance.now()
-      while (!step.done && performance.now() < beganAtMs + SLICE_MS) step = steps.next()
-      busyMs += performance.now() - beganAtMs
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+    const { value, busyMs } = await inSlices(this.#metrics.countInSteps(), SLICE_MS)
     this.#countAtMs = performance.now() + busyMs / COUNTING_SHARE
-    return step.value
+    return value
   }
 
   /** `counters` null: not counted this time. */

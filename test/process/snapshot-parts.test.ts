@@ -1,7 +1,14 @@
+import { deserialize, serialize } from 'node:v8'
 import t from 'tap'
 import { accessTables } from '../../src/model/access-rules.ts'
 import type { SnapshotData } from '../../src/model/snapshot.ts'
-import { type ReadSnapshot, SnapshotReader, SnapshotShelf, SnapshotWriter } from '../../src/process/snapshot-parts.ts'
+import {
+  type ReadSnapshot,
+  type SnapshotParts,
+  SnapshotReader,
+  SnapshotShelf,
+  SnapshotWriter,
+} from '../../src/process/snapshot-parts.ts'
 import { appEntry, snapshotData } from '../support/snapshot-data.ts'
 
 const shop = appEntry('shop', { dynos: [{}] })
@@ -26,6 +33,13 @@ const HISTORY = [
 /** What a reader makes of it. */
 function whole(data: SnapshotData): ReadSnapshot {
   return { data, tables: accessTables(data) }
+}
+
+function preview(reader: SnapshotReader, parts: SnapshotParts): ReadSnapshot {
+  const steps = reader.previewInSteps(parts)
+  let step = steps.next()
+  while (!step.done) step = steps.next()
+  return step.value
 }
 
 t.test('a reader that gets every difference has every snapshot', async (t) => {
@@ -55,8 +69,8 @@ t.test('a difference names only the apps that changed, and the others stay the s
   const parts = writer.next(HISTORY[1]!)
   t.match(parts, { base: 1, settings: null, names: null })
   t.strictSame(
-    parts.apps.map(([name]) => name),
-    ['blog'],
+    parts.apps.map(({ names }) => names),
+    [['blog']],
   )
   t.equal(reader.read(parts).data.apps[0], first.data.apps[0])
 })
@@ -72,6 +86,41 @@ t.test('lists of ranges are compiled before they are sent, and sent again only w
   const ranges = writer.preview(version(3, { apps: [shop, blog], trustedIpRanges: deskOnly }))
   t.not(ranges.tables, null)
   t.equal(reader.read({ ...settings, base: 1 }).tables, first.tables, 'what was not sent again stays the same object')
+})
+
+t.test('a snapshot is read app by app, and until the last one nothing of it is in force', async (t) => {
+  const writer = new SnapshotWriter()
+  const reader = new SnapshotReader()
+  const first = reader.read(writer.next(HISTORY[0]!))
+  const next = writer.next(
+    version(2, {
+      apps: [
+        { ...shop, maintenance: true },
+        { ...blog, maintenance: true },
+      ],
+    }),
+  )
+  const steps = reader.readInSteps(next)
+  t.notOk(steps.next().done)
+  t.notOk(steps.next().done)
+  const other = version(2, { apps: [shop, blog], onUntrusted: 'forbid' })
+  const sameAsFirst = new SnapshotWriter()
+  sameAsFirst.resume(HISTORY[0]!)
+  t.equal(preview(reader, sameAsFirst.next(other)).data.apps[0], first.data.apps[0])
+  const last = steps.next()
+  t.ok(last.done)
+  t.strictSame(
+    (last.value as ReadSnapshot).data.apps.map(({ maintenance }) => maintenance),
+    [true, true],
+  )
+})
+
+t.test('tables that came by message do not hold the whole message', async (t) => {
+  const parts = deserialize(serialize(new SnapshotWriter().next(HISTORY[5]!))) as SnapshotParts
+  const { tables } = new SnapshotReader().read(parts)
+  for (const table of [tables.inside.v4, tables.trusted!.v4, tables.proxies.v6]) {
+    for (const array of [table.starts, table.values, table.index]) t.equal(array.buffer.byteLength, array.byteLength)
+  }
 })
 
 t.test('a writer that goes on from the last snapshot of another one needs no whole one', async (t) => {
@@ -102,14 +151,14 @@ t.test('a preview is the same difference, and leaves no trace on either side', a
   for (const planned of HISTORY.slice(1)) {
     const parts = writer.preview(planned)
     t.equal(parts.base, 1)
-    t.strictSame(reader.preview(parts), whole(planned))
+    t.strictSame(preview(reader, parts), whole(planned))
   }
   const parts = writer.preview(HISTORY[1]!)
   t.strictSame(
-    parts.apps.map(([name]) => name),
-    ['blog'],
+    parts.apps.map(({ names }) => names),
+    [['blog']],
   )
-  t.equal(reader.preview(parts).data.apps[0], first.data.apps[0], 'what is not different is not made anew')
+  t.equal(preview(reader, parts).data.apps[0], first.data.apps[0], 'what is not different is not made anew')
   t.strictSame(reader.read(writer.next(HISTORY[4]!)), whole(HISTORY[4]!))
-  t.throws(() => new SnapshotReader().preview(parts), /difference to 1, but 0 is in force/)
+  t.throws(() => preview(new SnapshotReader(), parts), /difference to 1, but 0 is in force/)
 })
