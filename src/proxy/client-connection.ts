@@ -98,6 +98,8 @@ export class ClientConnection extends PeerSocket implements ClientSide, RequestR
   countedAddress = ''
   /** There were too many already. */
   turnedAway = false
+  /** Where it is among those that are open; -1: nowhere. */
+  place = -1
   readonly #host: ClientHost
   readonly #handler: RequestHandler
   readonly #reader: RequestReader

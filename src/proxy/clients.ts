@@ -4,6 +4,7 @@ import type { ClientFacts } from './access.ts'
 import { ClientConnection, type ClientHost, type Entrance, type RequestHandler } from './client-connection.ts'
 import type { Clock } from './clock.ts'
 import type { Ledger } from './ledger.ts'
+import { OpenClients } from './open-clients.ts'
 import { errorAnswer } from './router-error.ts'
 import type { Transport } from './transport.ts'
 
@@ -22,7 +23,7 @@ const MOST_LEAVING = 1000
 export class Clients {
   readonly #host: ClientsHost
   readonly #handler: RequestHandler
-  readonly #open = new Set<ClientConnection>()
+  readonly #open = new OpenClients()
   readonly #openByAddress = new Map<string, number>()
   /** Those that were turned away and have not closed yet. */
   #leaving = 0
@@ -32,7 +33,7 @@ export class Clients {
     this.#handler = handler
   }
 
-  get open(): ReadonlySet<ClientConnection> {
+  get open(): Iterable<ClientConnection> & { readonly size: number } {
     return this.#open
   }
 

@@ -13,7 +13,7 @@ export interface DrainLimits {
 }
 
 export interface DrainHost {
-  readonly clients: ReadonlySet<ClientConnection>
+  readonly clients: Iterable<ClientConnection> & { readonly size: number }
   readonly tunnels: ReadonlySet<Exchange>
   endTunnel(x: Exchange): void
   forceClose(client: ClientConnection): void

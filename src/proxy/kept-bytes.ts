@@ -59,7 +59,7 @@ export class KeptBytes {
     const size = this.#bytes.length
     if (size >= SMALLEST && size <= LARGEST_SPARE) {
       const spare = spares[Math.log2(size / SMALLEST)]!
-      if (spare.length < SPARES) spare.push(this.#bytes)
+      if (spare.length * size < SPARE_BYTES) spare.push(this.#bytes)
     }
     this.clear()
   }
@@ -68,8 +68,8 @@ export class KeptBytes {
 const SMALLEST = 512
 /** A larger one is seldom, and dear to hold for the next. */
 const LARGEST_SPARE = 65_536
-/** Of each size: 2 MiB in all. */
-const SPARES = 16
+/** Of each size, 8 MiB in all: as many as the uploads that are read in one turn of the event loop. */
+const SPARE_BYTES = 1_048_576
 const EMPTY = Buffer.alloc(0)
 
 /** By size, each twice the one before: memory that is asked for and dropped with every request makes the garbage collector look through everything again and again. */
