@@ -6,7 +6,7 @@ import { type Pauses, PauseWatch } from './pauses.ts'
 /**
  * What a large space costs: many apps, domains, listed dynos and trusted ranges.
  *
- *   node test/soak/large-space.ts [--apps 10000] [--domains 5] [--dynos 10] [--ranges 10000] [--reloads 5]
+ *   node test/soak/large-space.ts [--apps 10000] [--domains 5] [--dynos 10] [--ranges 10000] [--reloads 5] [--workers 2]
  *
  * `domains` and `dynos` are per app. Prints how long start and reloads take, how long the event loop of a worker stood still meanwhile (the time over which
  * a tick of 5 ms came late), how much of that was not the machine's doing, how much of it was its own work (the rest is what other processes took of the cores)
@@ -22,6 +22,7 @@ const DOMAINS = option('domains', 5)
 const DYNOS = option('dynos', 10)
 const RANGES = option('ranges', 10_000)
 const RELOADS = option('reloads', 5)
+const WORKERS = option('workers', 2)
 const LONGEST_PAUSE_MS = 20
 /** What a reload leaves to do shows in this time. */
 const AFTERMATH_MS = 2500
@@ -44,7 +45,7 @@ function apps(changed: { app: number | 'all'; times: number } = { app: -1, times
 
 const ranges = Array.from({ length: RANGES }, (_, i) => `${address(20, i * 4)}/31`)
 const more = (extra = '') =>
-  `workers: 2\nlimits: { trustedIpRanges: 10000 }\ntrustedIpRanges: [127.0.0.0/8, ${ranges.slice(2).join(', ')}${extra}]`
+  `workers: ${WORKERS}\nlimits: { trustedIpRanges: 10000 }\ntrustedIpRanges: [127.0.0.0/8, ${ranges.slice(2).join(', ')}${extra}]`
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 const milliseconds = (ms: number) => `${ms.toFixed(1)} ms`
