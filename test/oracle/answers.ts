@@ -239,12 +239,15 @@ class Client {
   }
 }
 
-/** An interim answer of HTTP/1.0, or that says close, ends the connection to Node; Postern passes it on and reads the answer. */
+/**
+ * An interim answer of HTTP/1.0, or that says close, ends the connection to Node, and two equal lengths are an error; Postern passes it on, without the lengths,
+ * and reads the answer.
+ */
 function withPlainInterims(text: string, answer: (text: string) => string): string {
   const interim = /^HTTP\/1\.[01] 1\d\d[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(text)?.[0]
   if (interim === undefined) return answer(text)
   const plain = interim.replace(/^HTTP\/1\.0/, 'HTTP/1.1').replace(/^Connection:.*\r\n/gim, '')
-  return plain + withPlainInterims(text.slice(interim.length), answer)
+  return withOneLength(plain) + withPlainInterims(text.slice(interim.length), answer)
 }
 
 /** What looks like a header in a body is none. */

@@ -88,6 +88,10 @@ t.test('answers that Node reads otherwise', async (t) => {
   const behind = `HTTP/1.1 102 Processing\r\nConnection: close\r\n\r\nHTTP/1.1 200 OK\r\nX-Tag: ${tag}\r\nContent-Length: 01\r\n\r\nx`
   const answer = { ...exchange, plan: { ...plan, excess: false, writes: [behind] } }
   t.equal(await judgeAnswers(lane, [answer]), '', 'an interim answer that says close')
+  // What an interim answer says of a body has no meaning (RFC 9112 §6.3) and is not passed on; to Node two equal lengths are an error there too.
+  const lengthy = `HTTP/1.1 100 Continue\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nX-Tag: ${tag}\r\nContent-Length: 1\r\n\r\nx`
+  const twice = { ...exchange, plan: { ...plan, excess: false, writes: [lengthy] } }
+  t.equal(await judgeAnswers(lane, [twice]), '', 'an interim answer with equal lengths')
 })
 
 t.test(
