@@ -75,7 +75,7 @@ export class WorkerSet {
     return (await Promise.all(starting)).find((problem) => problem !== '') ?? ''
   }
 
-  /** To every worker, those that drain too. */
+  /** Into use in every worker, in those that drain too. */
   apply(parts: SnapshotParts): void {
     for (const worker of this.#workers) worker.apply(parts)
   }
